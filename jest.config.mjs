@@ -1,0 +1,44 @@
+import { existsSync, readdirSync } from 'node:fs';
+
+const rooms = ['apps', 'libs'].flatMap((floor) =>
+  readdirSync(floor).map((name) => ({ name, dir: `${floor}/${name}` })),
+);
+/** Pure libraries start no servers. */
+const pure = new Set(['domain', 'config', 'dialect', 'console']);
+
+const transform = {
+  '^.+\\.tsx?$': [
+    '@swc/jest',
+    {
+      swcrc: false,
+      jsc: {
+        target: 'es2024',
+        parser: { syntax: 'typescript', decorators: true, tsx: false },
+        transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false, react: { runtime: 'automatic' } },
+      },
+      module: { type: 'es6' },
+    },
+  ],
+};
+
+const project = ({ name, dir }) => ({
+  displayName: name,
+  rootDir: '.',
+  roots: [`<rootDir>/${dir}`],
+  testMatch: ['**/*.spec.ts'],
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform,
+  transformIgnorePatterns: ['/node_modules/(?!@mainstay/)', '/libs/.*/node_modules/'],
+  // A CommonJS package that requires Nest fails in a cycle unless Nest was imported first.
+  setupFiles: ['<rootDir>/tools/jest/first-imports.mjs'],
+  ...(pure.has(name) ? {} : { globalSetup: '<rootDir>/tools/jest/servers-up.ts', globalTeardown: '<rootDir>/tools/jest/servers-down.ts' }),
+});
+
+const tools = existsSync('tools') ? [{ name: 'tools', dir: 'tools' }] : [];
+
+export default {
+  testTimeout: 30_000,
+  maxWorkers: 2,
+  projects: [...rooms, ...tools].filter(({ dir }) => existsSync(dir)).map(project),
+};

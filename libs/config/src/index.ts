@@ -1,0 +1,3 @@
+export { readSettings, SettingError } from './read-settings.ts';
+export { settings, type SettingKey, type Settings } from './settings.ts';
+export type { Setting } from './setting.ts';

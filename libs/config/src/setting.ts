@@ -1,0 +1,97 @@
+/** One row of the table of settings: what an operator may decide. `T` is the type of its value once read. */
+export interface Setting<T> {
+  /** The name in the environment; Supabase's, PostgREST's or GoTrue's name where they have one. */
+  readonly name: string;
+  /** Other names for the same thing. Two names with different values stop the start. */
+  readonly synonyms: readonly string[];
+  /** The type in words, for the reference page and for the sentence that refuses a wrong value. */
+  readonly type: string;
+  readonly default: T;
+  /** What the default is in words, where the value itself does not say it. */
+  readonly defaultText: string | null;
+  readonly meaning: string;
+  readonly isSecret: boolean;
+  /** Throws an `Error` whose message says what would be right. */
+  readonly read: (text: string) => T;
+}
+
+interface Terms<T> {
+  readonly default: T;
+  readonly meaning: string;
+  readonly synonyms?: readonly string[];
+  readonly defaultText?: string;
+  readonly isSecret?: boolean;
+}
+
+function setting<T>(name: string, type: string, terms: Terms<T>, read: (text: string) => T): Setting<T> {
+  return { name, type, read, default: terms.default, meaning: terms.meaning, synonyms: terms.synonyms ?? [], defaultText: terms.defaultText ?? null, isSecret: terms.isSecret ?? false };
+}
+
+/** Free text; the empty string counts as not set. */
+export function text<T extends string | null>(name: string, terms: Terms<T>): Setting<T | string> {
+  return setting<T | string>(name, 'text', terms, (value) => value);
+}
+
+/** A secret of at least `minLength` characters: it is never logged and never printed. */
+export function secret(name: string, minLength: number, terms: Omit<Terms<string | null>, 'isSecret'>): Setting<string | null> {
+  return setting<string | null>(name, `secret, at least ${minLength} characters`, { ...terms, isSecret: true }, (value) => {
+    if (value.length < minLength) throw new Error(`at least ${minLength} characters`);
+    return value;
+  });
+}
+
+/** A whole number between `min` and `max`, both included. */
+export function integer<T extends number | null>(name: string, min: number, max: number, terms: Terms<T>): Setting<T | number> {
+  const right = `a whole number from ${min} to ${max}`;
+  return setting<T | number>(name, right, terms, (value) => {
+    const number = Number(value);
+    if (!/^-?\d+$/.test(value) || number < min || number > max) throw new Error(right);
+    return number;
+  });
+}
+
+/** A number of bytes, plain or with the units kB, MB, GB (1024 each) as PostgreSQL writes them. */
+export function bytes(name: string, terms: Terms<number>): Setting<number> {
+  const right = 'a number of bytes such as 10485760, 10MB or 2GB';
+  const units: Record<string, number> = { '': 1, b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3, tb: 1024 ** 4 };
+  return setting<number>(name, 'bytes (kB, MB, GB, TB allowed)', terms, (value) => {
+    const match = /^(\d+)\s*([a-z]*)$/i.exec(value);
+    const unit = match === null ? undefined : units[match[2]!.toLowerCase()];
+    if (match === null || unit === undefined) throw new Error(right);
+    return Number(match[1]) * unit;
+  });
+}
+
+/** On or off: `true`, `on`, `yes`, `1` and their opposites. */
+export function flag(name: string, terms: Terms<boolean>): Setting<boolean> {
+  return setting<boolean>(name, 'true or false', terms, (value) => {
+    if (/^(true|on|yes|1)$/i.test(value)) return true;
+    if (/^(false|off|no|0)$/i.test(value)) return false;
+    throw new Error('true or false');
+  });
+}
+
+/** One of a few words. */
+export function choice<C extends string>(name: string, choices: readonly C[], terms: Terms<C>): Setting<C> {
+  return setting<C>(name, choices.join(' | '), terms, (value) => {
+    const found = choices.find((c) => c === value.toLowerCase());
+    if (found === undefined) throw new Error(`one of ${choices.join(', ')}`);
+    return found;
+  });
+}
+
+/** Words separated by commas. */
+export function list(name: string, terms: Terms<readonly string[]>): Setting<readonly string[]> {
+  return setting<readonly string[]>(name, 'list, separated by commas', terms, (value) =>
+    value.split(',').map((item) => item.trim()).filter((item) => item !== ''),
+  );
+}
+
+/** An absolute URL with one of the given schemes. */
+export function url<T extends string | null>(name: string, schemes: readonly string[], terms: Terms<T>): Setting<T | string> {
+  const right = `a URL that begins with ${schemes.map((s) => `${s}://`).join(' or ')}`;
+  return setting<T | string>(name, 'URL', terms, (value) => {
+    if (!URL.canParse(value) || !schemes.includes(new URL(value).protocol.slice(0, -1))) throw new Error(right);
+    return value.replace(/\/+$/, '');
+  });
+}

@@ -1,0 +1,78 @@
+import { bytes, choice, flag, integer, list, secret, text, url } from './setting.ts';
+
+/** Every setting of the house. A new one is a row here and nowhere else; `docs/settings.md` is written from it. */
+export const settings = {
+  // Where things are
+  host: text('HOST', { default: '127.0.0.1', meaning: 'Address that the API binds to. `0.0.0.0` opens it to the network.', synonyms: ['PGRST_SERVER_HOST'] }),
+  port: integer('PORT', 0, 65_535, { default: 54_321, meaning: 'Port of the API and the console.', synonyms: ['PGRST_SERVER_PORT'] }),
+  apiExternalUrl: url('API_EXTERNAL_URL', ['http', 'https'], {
+    default: null,
+    defaultText: 'http://HOST:PORT',
+    meaning: 'The URL under which clients reach the API; it is the root of `iss` in tokens and of mailed links.',
+    synonyms: ['SUPABASE_PUBLIC_URL'],
+  }),
+  siteUrl: url('SITE_URL', ['http', 'https'], { default: 'http://localhost:3000', meaning: 'The URL of the application, where mailed links lead.', synonyms: ['GOTRUE_SITE_URL'] }),
+  home: text('MAINSTAY_HOME', { default: '.mainstay', meaning: 'Folder of the embedded servers’ data, the secrets and the logs.' }),
+  project: text('MAINSTAY_PROJECT', { default: null, meaning: 'Project folder whose `supabase/` migrations `npm start` applies before the API starts.' }),
+
+  // PostgreSQL
+  dbPort: integer('MAINSTAY_DB_PORT', 0, 65_535, { default: 54_322, meaning: 'Port of the embedded PostgreSQL, on loopback only.' }),
+  databaseUrl: url('DATABASE_URL', ['postgres', 'postgresql'], {
+    default: null,
+    defaultText: 'the embedded PostgreSQL',
+    meaning: 'An outside PostgreSQL (15 to 18) instead of the embedded one, as its administrator: used for set-up and migrations only. The services log in with roles of their own.',
+  }),
+  dbSocket: text('MAINSTAY_DB_SOCKET', { default: null, defaultText: 'TCP', meaning: 'Folder of PostgreSQL’s Unix socket; set by `npm start` for its own api and worker, since the socket is faster than TCP.' }),
+  postgresPassword: secret('POSTGRES_PASSWORD', 1, { default: null, defaultText: 'random at first start', meaning: 'Password of the logins `postgres` and `supabase_admin`.' }),
+  dbPoolSize: integer('PGRST_DB_POOL', 1, 1000, { default: 10, meaning: 'Database connections that each API process keeps for data requests.' }),
+  dbPoolTimeoutSeconds: integer('PGRST_DB_POOL_ACQUISITION_TIMEOUT', 1, 600, { default: 10, meaning: 'Seconds that a request waits for a connection before it is answered 504 (PGRST003).' }),
+
+  // Queue
+  redisUrl: url('REDIS_URL', ['redis', 'rediss'], { default: null, defaultText: 'the embedded Valkey', meaning: 'An outside Redis (6.2 or newer) or Valkey instead of the embedded one. It carries job ids only and may be emptied at any time.' }),
+  queuePrefix: text('MAINSTAY_QUEUE_PREFIX', { default: '{mainstay}', meaning: 'Prefix of every key in Redis; the braces keep a queue on one node of a cluster.' }),
+
+  // Keys
+  secret: secret('MAINSTAY_SECRET', 32, { default: null, defaultText: 'random at first start', meaning: 'From it the passwords of the services’ own database logins are derived; every api and worker of one database needs the same.' }),
+  jwtSecret: secret('JWT_SECRET', 32, {
+    default: null,
+    defaultText: 'random at first start',
+    meaning: 'Shared secret of HS256 tokens, among them the JWT style API keys.',
+    synonyms: ['GOTRUE_JWT_SECRET', 'PGRST_JWT_SECRET', 'SUPABASE_JWT_SECRET'],
+  }),
+  jwtKeys: secret('JWT_KEYS', 2, { default: null, defaultText: 'an ES256 key made at first start', meaning: 'JWK set with the private keys that sign access tokens; the first signs, all verify.', synonyms: ['GOTRUE_JWT_KEYS'] }),
+  anonKey: secret('ANON_KEY', 20, { default: null, defaultText: 'made from JWT_SECRET', meaning: 'JWT style API key of role `anon`.', synonyms: ['SUPABASE_ANON_KEY'] }),
+  serviceRoleKey: secret('SERVICE_ROLE_KEY', 20, { default: null, defaultText: 'made from JWT_SECRET', meaning: 'JWT style API key of role `service_role`. It opens everything: keep it on servers.', synonyms: ['SUPABASE_SERVICE_ROLE_KEY', 'SUPABASE_SERVICE_KEY'] }),
+  publishableKey: secret('SUPABASE_PUBLISHABLE_KEY', 20, { default: null, defaultText: 'random at first start', meaning: 'Opaque API key (`sb_publishable_…`) of role `anon`.' }),
+  secretKey: secret('SUPABASE_SECRET_KEY', 20, { default: null, defaultText: 'random at first start', meaning: 'Opaque API key (`sb_secret_…`) of role `service_role`.' }),
+  jwtExpirySeconds: integer('JWT_EXPIRY', 30, 604_800, { default: 3600, meaning: 'Seconds that an access token lives.', synonyms: ['GOTRUE_JWT_EXP', 'JWT_EXP'] }),
+
+  // Data API
+  dbSchemas: list('PGRST_DB_SCHEMAS', { default: ['public', 'graphql_public'], defaultText: 'public,graphql_public', meaning: 'Schemas that `/rest/v1` exposes; the first is the default.', synonyms: ['PGRST_DB_SCHEMA'] }),
+  dbExtraSearchPath: list('PGRST_DB_EXTRA_SEARCH_PATH', { default: ['public', 'extensions'], defaultText: 'public,extensions', meaning: 'Schemas added to the `search_path` of every data request.' }),
+  dbAnonRole: text('PGRST_DB_ANON_ROLE', { default: 'anon', meaning: 'Role of a request without a token.' }),
+  dbMaxRows: integer('PGRST_DB_MAX_ROWS', 0, 10_000_000, { default: 1000, meaning: 'Most rows that a read or a function gives, at the top and in every embed.', synonyms: ['PGRST_MAX_ROWS'] }),
+  dbAggregatesEnabled: flag('PGRST_DB_AGGREGATES_ENABLED', { default: false, meaning: 'Allows `sum()`, `avg()`, `count()`, `min()` and `max()` in `select`.' }),
+  maxBodyBytes: bytes('MAINSTAY_MAX_BODY', { default: 10 * 1024 ** 2, defaultText: '10MB', meaning: 'Largest body of a request, after decompression; imports are streamed and have their own limits.' }),
+
+  // Sign-in
+  disableSignup: flag('GOTRUE_DISABLE_SIGNUP', { default: false, meaning: 'Refuses new accounts but by the admin API.', synonyms: ['DISABLE_SIGNUP'] }),
+  mailerAutoconfirm: flag('GOTRUE_MAILER_AUTOCONFIRM', { default: true, meaning: 'Confirms an e-mail address at sign-up without a mail.', synonyms: ['ENABLE_EMAIL_AUTOCONFIRM'] }),
+  emailEnabled: flag('GOTRUE_EXTERNAL_EMAIL_ENABLED', { default: true, meaning: 'Allows sign-up and sign-in by e-mail address.', synonyms: ['ENABLE_EMAIL_SIGNUP'] }),
+  passwordMinLength: integer('GOTRUE_PASSWORD_MIN_LENGTH', 6, 72, { default: 6, meaning: 'Shortest password that is taken.' }),
+  refreshReuseSeconds: integer('GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL', 0, 600, { default: 10, meaning: 'Seconds in which a refresh token that was just used is answered with its successor instead of ending the session.' }),
+
+  // Imports and jobs
+  importQuotaBytes: bytes('MAINSTAY_IMPORT_QUOTA', { default: 2 * 1024 ** 3, defaultText: '2GB', meaning: 'Most bytes, unpacked, that one owner may have waiting in imports.' }),
+  importMaxRowBytes: bytes('MAINSTAY_IMPORT_MAX_ROW', { default: 1024 ** 2, defaultText: '1MB', meaning: 'Longest row of an imported file.' }),
+  importKeepSeconds: integer('MAINSTAY_IMPORT_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a finished import and its rejects are kept.' }),
+  jobKeepSeconds: integer('MAINSTAY_JOB_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a finished job is kept.' }),
+  jobLeaseSeconds: integer('MAINSTAY_JOB_LEASE', 2, 3600, { default: 15, meaning: 'Seconds after which a job of a silent worker is given to another; the heartbeat comes three times as often.' }),
+
+  // Logs
+  logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', meaning: 'How much is logged.', synonyms: ['GOTRUE_LOG_LEVEL'] }),
+};
+
+type Rows = typeof settings;
+export type SettingKey = keyof Rows;
+/** The settings as read: a frozen value, handed down from the app that read it. */
+export type Settings = { readonly [K in SettingKey]: ReturnType<Rows[K]['read']> };

@@ -1,0 +1,49 @@
+import { IsUUID } from 'class-validator';
+
+/** The kinds of work that may wait together; each is one Bull queue with its own concurrency. */
+export const queues = {
+  transfers: { concurrency: 2 },
+  upkeep: { concurrency: 16 },
+} as const satisfies Record<string, { concurrency: number }>;
+export type QueueName = keyof typeof queues;
+
+export interface Contract<P extends object> {
+  /** The payload's class: `consume` checks what it reads against its decorators. */
+  readonly payload: new () => P;
+  readonly queue: QueueName;
+  /** How often it is tried before it is dead. */
+  readonly attempts: number;
+  /** Two open jobs of a kind with the same key are one job. */
+  readonly keyOf: (payload: P) => string | null;
+  /** The database's `statement_timeout` while the handler runs. */
+  readonly timeoutSeconds: number;
+}
+
+export class ImportRows {
+  @IsUUID()
+  importId!: string;
+}
+
+/** Carries nothing: sweeps away what is over (imports, jobs, idempotency keys, uploads that never ended). */
+export class SweepOver {}
+
+/** Does nothing; measures the engine (`npm run bench`) and shows that a worker is making progress. */
+export class Ping {}
+
+function contract<P extends object>(payload: new () => P, terms: Partial<Omit<Contract<P>, 'payload'>> & { queue: QueueName }): Contract<P> {
+  return { payload, attempts: 5, keyOf: () => null, timeoutSeconds: 900, ...terms };
+}
+
+/** All that is agreed about the jobs of the house, in one place: api and worker both read it. */
+export const jobs = {
+  'import-rows': contract(ImportRows, { queue: 'transfers', attempts: 8, keyOf: (p) => p.importId }),
+  'sweep-over': contract(SweepOver, { queue: 'upkeep', attempts: 3, keyOf: () => 'sweep' }),
+  ping: contract(Ping, { queue: 'upkeep', attempts: 3 }),
+};
+
+export type JobKind = keyof typeof jobs;
+export type PayloadOf<K extends JobKind> = InstanceType<(typeof jobs)[K]['payload']>;
+
+export function isJobKind(kind: string): kind is JobKind {
+  return Object.hasOwn(jobs, kind);
+}

@@ -1,0 +1,37 @@
+/** One SQL statement with bound values. `name` makes it a prepared statement, kept by each connection. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+  readonly name?: string;
+}
+
+/** What a statement gave: each row as an array of PostgreSQL's own text (null for NULL), and the number of rows touched. */
+export interface Result {
+  readonly fields: readonly string[];
+  readonly rows: readonly (readonly (string | null)[])[];
+  readonly rowCount: number;
+}
+
+/** As whom, and with which settings, a transaction runs. Everything here dies with the transaction. */
+export interface Session {
+  /** The role to act as; null stays with the pool's own login. */
+  readonly role: string | null;
+  /** Settings by name, given to `set_config(name, value, true)`; always bound, never spliced. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly isReadOnly?: boolean;
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
+}
+
+/** An open transaction. Its statements run one after the other. */
+export interface Transaction {
+  /** Runs a statement and gives text rows, as `Database.once` does. */
+  run(statement: Statement): Promise<Result>;
+  /** Runs SQL of ours with bound values and gives rows as objects with JavaScript types (bigint and numeric as text). */
+  rows<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
+  /** Runs `work` between a savepoint and its release; a throw rolls back to the savepoint and goes on up. */
+  savepoint<T>(work: () => Promise<T>): Promise<T>;
+  /** `COPY … FROM STDIN` of the given text; gives the number of rows. */
+  copyIn(copy: string, data: Uint8Array | readonly Uint8Array[]): Promise<number>;
+  /** Changes role and settings from here to the end of the transaction. */
+  become(session: Pick<Session, 'role' | 'settings'>): Promise<void>;
+}

@@ -1,0 +1,12 @@
+// One bundle per app: workspace code is inlined, npm packages stay outside (bundling them gave no faster start).
+const app = process.env.APP;
+if (!app) throw new Error('APP names the app to build: api, worker or cli');
+
+export default {
+  input: `apps/${app}/src/main.ts`,
+  platform: 'node',
+  tsconfig: 'tsconfig.base.json',
+  // \0 and the runtime hold decorator helpers.
+  external: (id) => !/^(\.|\/|\0|@mainstay\/|@oxc-project\/runtime)/.test(id),
+  output: { file: `dist/apps/${app}/main.js`, format: 'esm', sourcemap: true, codeSplitting: false },
+};
