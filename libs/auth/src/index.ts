@@ -1,1 +1,1 @@
-export {};
+export { makeSecrets } from './make-secrets.ts';
