@@ -1,1 +1,6 @@
-export {};
+export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
+export { Database, type DatabaseOptions } from './database.ts';
+export { Listener, type Subscription } from './listen.ts';
+export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type Login } from './logins.ts';
+export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
+export type { Result, Session, Statement, Transaction } from './statement.ts';

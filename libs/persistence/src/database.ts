@@ -1,0 +1,175 @@
+import pg from 'pg';
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import { from as copyFrom } from 'pg-copy-streams';
+import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
+import { roundTrip } from './round-trip.ts';
+import { openSession } from './session.ts';
+import type { Result, Session, Statement, Transaction } from './statement.ts';
+
+export interface DatabaseOptions {
+  readonly connection: pg.ClientConfig;
+  /** Most connections held at once. */
+  readonly max: number;
+  /** How long a caller waits for a connection before `PoolTimeout`. */
+  readonly acquireTimeoutSeconds?: number;
+  /** Shown by `pg_stat_activity`. */
+  readonly applicationName?: string;
+}
+
+/** PostgreSQL as one login sees it: a pool of connections, and the two ways to use one. */
+export class Database {
+  private readonly pool: pg.Pool;
+  private readonly acquireTimeoutSeconds: number;
+
+  constructor(options: DatabaseOptions) {
+    this.acquireTimeoutSeconds = options.acquireTimeoutSeconds ?? 10;
+    this.pool = new pg.Pool({
+      ...options.connection,
+      max: options.max,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: this.acquireTimeoutSeconds * 1000,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      allowExitOnIdle: true,
+    });
+    // An idle connection that breaks is dropped by the pool; without a listener the error would end the process.
+    this.pool.on('error', () => {});
+  }
+
+  /**
+   * Runs one statement as `session` says, in a transaction of its own and a single round trip.
+   * @throws DatabaseError as PostgreSQL reports it; ConnectionLost; PoolTimeout.
+   */
+  async once(session: Session, statement: Statement): Promise<Result> {
+    const client = await this.acquire();
+    try {
+      const result = await roundTrip(client, openSession(session), statement);
+      client.release();
+      return result;
+    } catch (error) {
+      throw this.giveBack(client, error, session.isReadOnly !== true);
+    }
+  }
+
+  /**
+   * Runs `work` in an ordinary transaction: commits what it returns, rolls back what it throws.
+   * @throws whatever `work` throws; DatabaseError, ConnectionLost, PoolTimeout.
+   */
+  async transaction<T>(session: Session, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.acquire();
+    let isCommitting = false;
+    try {
+      await client.query(beginOf(session));
+      const tx = new OpenTransaction(client);
+      await tx.become(session);
+      const value = await work(tx);
+      isCommitting = true;
+      const answer = await client.query('commit');
+      // COMMIT of a transaction that already failed answers ROLLBACK and no error.
+      if (answer.command !== 'COMMIT') throw new Error('the transaction had failed and was rolled back');
+      client.release();
+      return value;
+    } catch (error) {
+      if (!isConnectionError(error) && !isCommitting) {
+        const rolledBack = await client.query('rollback').then(() => true, () => false);
+        client.release(!rolledBack);
+        throw error;
+      }
+      throw this.giveBack(client, error, isCommitting);
+    }
+  }
+
+  /** Runs one statement of ours as the login itself, outside any session, and gives rows as objects. */
+  async rows<R extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    const client = await this.acquire();
+    try {
+      const { rows } = await client.query(text, values as unknown[]);
+      client.release();
+      return rows as R[];
+    } catch (error) {
+      throw this.giveBack(client, error, true);
+    }
+  }
+
+  /** Connections in use, idle, and callers that wait for one. */
+  load(): { busy: number; idle: number; waiting: number } {
+    return { busy: this.pool.totalCount - this.pool.idleCount, idle: this.pool.idleCount, waiting: this.pool.waitingCount };
+  }
+
+  /** Closes every connection, once the running statements are done. */
+  async close(): Promise<void> {
+    if (!this.pool.ended && !this.pool.ending) await this.pool.end();
+  }
+
+  private async acquire(): Promise<pg.PoolClient> {
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith('timeout exceeded')) throw new PoolTimeout(this.acquireTimeoutSeconds);
+      if (isConnectionError(error)) throw new ConnectionLost(error, false);
+      throw error;
+    }
+  }
+
+  /** Returns a client after an error: a broken connection is destroyed, never given to the next caller. */
+  private giveBack(client: pg.PoolClient, error: unknown, mayHaveCommitted: boolean): unknown {
+    if (!isConnectionError(error)) {
+      client.release();
+      return error;
+    }
+    client.release(true);
+    return error instanceof ConnectionLost ? error : new ConnectionLost(error, mayHaveCommitted);
+  }
+}
+
+function beginOf(session: Session): string {
+  const isolation = session.isolation === undefined ? '' : ` isolation level ${session.isolation}`;
+  return `begin${isolation}${session.isReadOnly ? ' read only' : ''}`;
+}
+
+/** Every value as PostgreSQL's own text. */
+const asText = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
+
+class OpenTransaction implements Transaction {
+  private depth = 0;
+
+  constructor(private readonly client: pg.PoolClient) {}
+
+  async run(statement: Statement): Promise<Result> {
+    const { text, name, values } = statement;
+    const answer = await this.client.query({ text, values: values as unknown[], rowMode: 'array', types: asText, ...(name === undefined ? {} : { name }) });
+    return { fields: answer.fields.map((field) => field.name), rows: answer.rows as (string | null)[][], rowCount: answer.rowCount ?? 0 };
+  }
+
+  async rows<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    const { rows } = await this.client.query(text, values as unknown[]);
+    return rows as R[];
+  }
+
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const name = `step_${(this.depth += 1)}`;
+    await this.client.query(`savepoint ${name}`);
+    try {
+      const value = await work();
+      await this.client.query(`release savepoint ${name}`);
+      return value;
+    } catch (error) {
+      if (!isConnectionError(error)) await this.client.query(`rollback to savepoint ${name}; release savepoint ${name}`);
+      throw error;
+    } finally {
+      this.depth -= 1;
+    }
+  }
+
+  async copyIn(copy: string, data: Uint8Array | readonly Uint8Array[]): Promise<number> {
+    const stream = this.client.query(copyFrom(copy));
+    await pipeline(Readable.from(data instanceof Uint8Array ? [data] : data, { objectMode: false }), stream);
+    return stream.rowCount ?? 0;
+  }
+
+  async become(session: Pick<Session, 'role' | 'settings'>): Promise<void> {
+    const { text, values } = openSession({ role: session.role, settings: session.settings });
+    await this.client.query(text, values as unknown[]);
+  }
+}
