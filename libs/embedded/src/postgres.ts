@@ -1,0 +1,162 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { chownSync, existsSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { databaseUser, type OsUser } from './os-user.ts';
+import { preparePostgresFiles, type PostgresFiles } from './postgres-files.ts';
+
+const run = promisify(execFile);
+
+export interface PostgresOptions {
+  /** Folder for data, socket and extensions; made if it is missing. */
+  readonly folder: string;
+  readonly port: number;
+  /** Password of the bootstrap superuser `supabase_admin`; used at the first start only. */
+  readonly password: string;
+  /** Server settings on top of ours, such as `{ fsync: 'off' }` for tests. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Takes each line that the server logs. */
+  readonly onLog?: (line: string) => void;
+}
+
+/** A running embedded server. */
+export interface Postgres {
+  readonly pid: number;
+  readonly port: number;
+  readonly socket: string;
+  readonly files: PostgresFiles;
+  /** The system user that it runs as, where that is not ours. */
+  readonly user: OsUser | null;
+  /** Settles when the server has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  /** Fast shutdown: sessions are ended, everything committed is on disk. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the embedded PostgreSQL, making its data folder at the first start, and waits until it takes connections.
+ * The caller holds the lock of the folder: two first starts at once would destroy each other.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
+  const user = databaseUser();
+  const files = preparePostgresFiles(options.folder, user);
+  if (existsSync(join(files.data, 'PG_VERSION'))) await stopOrphan(files, user);
+  else await initialise(files, user, options.password);
+  return launch(files, user, options);
+}
+
+const superuser = 'supabase_admin';
+
+async function initialise(files: PostgresFiles, user: OsUser | null, password: string): Promise<void> {
+  const making = `${files.data}.tmp-${process.pid}`;
+  const passwordFile = `${making}.pw`;
+  rmSync(files.data, { recursive: true, force: true });
+  writeFileSync(passwordFile, password, { mode: 0o600 });
+  if (user !== null) chownSync(passwordFile, user.uid, user.gid);
+  try {
+    await run(
+      join(files.native, 'bin', 'initdb'),
+      ['-D', making, '-U', superuser, '-A', 'scram-sha-256', `--pwfile=${passwordFile}`, '-E', 'UTF8', '--locale-provider=builtin', '--locale=C.UTF-8', '--data-checksums', '--no-sync', '--no-instructions'],
+      { ...as(user), env: serverEnvironment(), cwd: '/' },
+    );
+    renameSync(making, files.data);
+  } catch (error) {
+    rmSync(making, { recursive: true, force: true });
+    const { stderr } = error as { stderr?: string };
+    throw new Error(`initdb failed: ${stderr?.trim() || (error as Error).message}`, { cause: error });
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+/** A server that outlived its supervisor is stopped; a pid file whose process is another program is deleted. */
+async function stopOrphan(files: PostgresFiles, user: OsUser | null): Promise<void> {
+  const pidFile = join(files.data, 'postmaster.pid');
+  if (!existsSync(pidFile)) return;
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
+  if (isPostgres(pid)) await run(join(files.native, 'bin', 'pg_ctl'), ['stop', '-D', files.data, '-m', 'fast', '-w', '-t', '30'], { ...as(user), env: serverEnvironment(), cwd: '/' });
+  else rmSync(pidFile);
+}
+
+function isPostgres(pid: number): boolean {
+  try {
+    return /\/postgres( \(deleted\))?$/.test(readlinkSync(`/proc/${pid}/exe`));
+  } catch {
+    if (process.platform === 'linux') return false;
+  }
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function launch(files: PostgresFiles, user: OsUser | null, options: PostgresOptions): Promise<Postgres> {
+  const settings: Record<string, string> = {
+    port: String(options.port),
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: files.socket,
+    unix_socket_permissions: '0700',
+    extension_control_path: `${files.extensions}:$system`,
+    shared_preload_libraries: 'pg_stat_statements',
+    wal_level: 'logical',
+    max_connections: '200',
+    password_encryption: 'scram-sha-256',
+    log_line_prefix: '%m [%p] %u@%d ',
+    log_min_messages: 'warning',
+    // Statements and their values are the users' data: they stay out of the log.
+    log_min_error_statement: 'panic',
+    log_parameter_max_length_on_error: '0',
+    ...options.settings,
+  };
+  const child = spawn(join(files.native, 'bin', 'postgres'), ['-D', files.data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
+    // A process group of its own: Ctrl-C goes to the supervisor, which stops the parts in order.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: serverEnvironment(),
+    cwd: '/',
+    ...as(user),
+  });
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  await untilReady(child, options.onLog ?? (() => {}));
+  return {
+    pid: child.pid!,
+    port: options.port,
+    socket: files.socket,
+    files,
+    user,
+    ended,
+    stop: async () => {
+      child.kill('SIGINT');
+      await ended;
+    },
+  };
+}
+
+function untilReady(child: ChildProcess, onLog: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const said: string[] = [];
+    let rest = '';
+    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) {
+        if (said.length < 50) said.push(line);
+        if (line.includes('ready to accept connections')) resolve();
+        onLog(line);
+      }
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`PostgreSQL did not start (exit ${code}): ${said.slice(-5).join(' | ')}`)));
+  });
+}
+
+/** Nothing of the caller's environment (PGDATA, PGPORT, LD_PRELOAD, …) may reach the server. */
+function serverEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env['PATH'], LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+}
+
+function as(user: OsUser | null): { uid?: number; gid?: number } {
+  return user === null ? {} : { uid: user.uid, gid: user.gid };
+}
