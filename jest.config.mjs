@@ -4,7 +4,7 @@ const rooms = ['apps', 'libs'].flatMap((floor) =>
   readdirSync(floor).map((name) => ({ name, dir: `${floor}/${name}` })),
 );
 /** Pure libraries start no servers. */
-const pure = new Set(['domain', 'config', 'dialect', 'console']);
+const pure = new Set(['domain', 'config', 'console', 'tools']);
 
 const transform = {
   '^.+\\.tsx?$': [
