@@ -1,1 +1,1 @@
-export {};
+export type { Handler, Handlers, JobRun, Progress } from './job-run.ts';
