@@ -1,3 +1,4 @@
+export { closest } from './closest.ts';
 export { Fault, faultsOf, type Catalogue, type FaultKind, type FaultMore } from './fault.ts';
 export { isService, makeCaller, ownerOf, serviceRole, type Caller, type CallerKind, type Claims } from './caller.ts';
 export { isOpen, jobStates, openStates, type JobState } from './job-states.ts';
