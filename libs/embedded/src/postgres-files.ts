@@ -19,13 +19,22 @@ export interface PostgresFiles {
 /** Above this the path of the socket file, `.s.PGSQL.<port>` included, no longer fits into the kernel's 107 bytes. */
 const longestSocketFolder = 90;
 
+/** Where the data goes when the database's user cannot enter the wished folder. */
+const elsewhere = '/var/lib/mainstay';
+
+/** The folder that will really be used for a wished one. */
+export function postgresFolder(wished: string, user: OsUser | null): string {
+  const folder = resolve(wished);
+  return canEnter(user, dirname(folder)) ? folder : join(elsewhere, `${basename(dirname(folder))}-${shortHash(folder)}`);
+}
+
 /** Chooses and prepares the folders: below `wished`, or below /var/lib where the database's user cannot enter there. */
 export function preparePostgresFiles(wished: string, user: OsUser | null): PostgresFiles {
   const native = nativeFolder();
-  const isElsewhere = !canEnter(user, dirname(resolve(wished)));
-  const folder = isElsewhere ? join('/var/lib/mainstay', basename(dirname(resolve(wished))) + '-' + shortHash(resolve(wished))) : resolve(wished);
+  const folder = postgresFolder(wished, user);
+  const isElsewhere = folder !== resolve(wished);
   mkdirSync(folder, { recursive: true });
-  if (isElsewhere) chmodSync('/var/lib/mainstay', 0o755);
+  if (isElsewhere) chmodSync(elsewhere, 0o755);
   own(folder, user, 0o700);
   linkLibraries(native);
   const files = {
@@ -68,8 +77,9 @@ function linkLibraries(native: string): void {
 /** A checkout below a closed folder, such as root's home, cannot be read by the database's user: the server is copied out once. */
 function copyServer(native: string, user: OsUser | null): string {
   const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { version: string };
-  const target = join('/var/lib/mainstay', `postgres-${version}`);
+  const target = join(elsewhere, `postgres-${version}`);
   if (!existsSync(target)) {
+    mkdirSync(elsewhere, { recursive: true, mode: 0o755 });
     const making = `${target}.${process.pid}`;
     cpSync(native, making, { recursive: true, verbatimSymlinks: true });
     try {

@@ -1,9 +1,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { chownSync, existsSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { databaseUser, type OsUser } from './os-user.ts';
-import { preparePostgresFiles, type PostgresFiles } from './postgres-files.ts';
+import { postgresFolder, preparePostgresFiles, type PostgresFiles } from './postgres-files.ts';
 
 const run = promisify(execFile);
 
@@ -40,9 +41,26 @@ export interface Postgres {
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const user = databaseUser();
   const files = preparePostgresFiles(options.folder, user);
-  if (existsSync(join(files.data, 'PG_VERSION'))) await stopOrphan(files, user);
-  else await initialise(files, user, options.password);
+  if (existsSync(join(files.data, 'PG_VERSION'))) {
+    await stopOrphan(files, user);
+    await changePassword(files, user, options.password);
+  } else {
+    await initialise(files, user, options.password);
+  }
   return launch(files, user, options);
+}
+
+/** The port on which a server of this folder still listens after its supervisor was killed, or null. */
+export function orphanPort(folder: string): number | null {
+  const pidFile = join(postgresFolder(folder, databaseUser()), 'data', 'postmaster.pid');
+  if (!existsSync(pidFile)) return null;
+  const [pid, , , port] = readFileSync(pidFile, 'utf8').split('\n');
+  return isPostgres(Number(pid)) ? Number(port) : null;
+}
+
+/** Removes data and everything else that the embedded PostgreSQL keeps for this folder. */
+export function removePostgres(folder: string): void {
+  rmSync(postgresFolder(folder, databaseUser()), { recursive: true, force: true });
 }
 
 const superuser = 'supabase_admin';
@@ -60,6 +78,7 @@ async function initialise(files: PostgresFiles, user: OsUser | null, password: s
       { ...as(user), env: serverEnvironment(), cwd: '/' },
     );
     renameSync(making, files.data);
+    rememberPassword(files, password);
   } catch (error) {
     rmSync(making, { recursive: true, force: true });
     const { stderr } = error as { stderr?: string };
@@ -67,6 +86,30 @@ async function initialise(files: PostgresFiles, user: OsUser | null, password: s
   } finally {
     rmSync(passwordFile, { force: true });
   }
+}
+
+/**
+ * The administrator's password can be changed by setting another one: single-user mode needs none.
+ * Only a hash of the one in force is kept, beside the data.
+ */
+async function changePassword(files: PostgresFiles, user: OsUser | null, password: string): Promise<void> {
+  if (existsSync(passwordMark(files)) && readFileSync(passwordMark(files), 'utf8') === hashOf(password)) return;
+  const single = run(join(files.native, 'bin', 'postgres'), ['--single', '-D', files.data, '-c', 'shared_preload_libraries=', 'postgres'], { ...as(user), env: serverEnvironment(), cwd: '/' });
+  single.child.stdin!.end(`alter role ${superuser} password '${password.replaceAll("'", "''")}'\n`);
+  await single;
+  rememberPassword(files, password);
+}
+
+function rememberPassword(files: PostgresFiles, password: string): void {
+  writeFileSync(passwordMark(files), hashOf(password), { mode: 0o600 });
+}
+
+function passwordMark(files: PostgresFiles): string {
+  return `${files.data}.password`;
+}
+
+function hashOf(password: string): string {
+  return createHash('sha256').update(`mainstay:${password}`).digest('hex');
 }
 
 /** A server that outlived its supervisor is stopped; a pid file whose process is another program is deleted. */
