@@ -1,0 +1,128 @@
+// `npm test`: lint, types, fence, builds and every spec, in that order, whatever fails on the way.
+// The last line is the sum: `N passed, N failed, N skipped`. A check that is not a spec counts as one.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, dirname, join, relative } from 'node:path';
+import { build } from './build.mjs';
+
+const root = dirname(import.meta.dirname);
+const passed = [];
+const failed = [];
+const skipped = [];
+/** Commands that Nx starts find their tools, and Node 24, in node_modules/.bin; no daemon is left behind. */
+const environment = { ...process.env, NX_DAEMON: process.env.NX_DAEMON ?? 'false', PATH: [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter) };
+
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  console.error(`This needs Node 24 and runs on ${process.version}: start it by "npm test", which brings the right one.`);
+  process.exit(1);
+}
+process.chdir(root);
+await checkTasks(['lint', 'typecheck']);
+checkFence();
+await checkBuilds(['api', 'worker', 'cli', 'console']);
+await runSpecs();
+report();
+
+/** Runs the targets of every project through Nx, which repeats only what changed. */
+async function checkTasks(targets) {
+  say(`${targets.join(' and ')} of every project`);
+  const results = '.nx/cache/run.json';
+  rmSync(results, { force: true });
+  const nx = await run('node_modules/nx/dist/bin/nx.js', ['run-many', '-t', ...targets, '--parallel=2', '--output-style=static'], environment);
+  const tasks = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')).tasks : [];
+  for (const { taskId, status } of tasks) (status === 0 ? passed : failed).push({ name: taskId });
+  if (nx.code !== 0) console.log(nx.printed);
+  if (nx.code !== 0 && tasks.every(({ status }) => status === 0)) failed.push({ name: 'nx run-many', why: 'Nx failed before or beside its tasks; its message stands above.' });
+}
+
+function checkFence() {
+  say('the fence: no import in a loop');
+  const fence = spawnSync(process.execPath, ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'tools'], { encoding: 'utf8' });
+  if (fence.status === 0) passed.push({ name: 'fence' });
+  else failed.push({ name: 'fence', why: fence.stdout + fence.stderr });
+}
+
+async function checkBuilds(apps) {
+  say('builds');
+  for (const app of apps) {
+    await build([app]).then(
+      () => passed.push({ name: `build of ${app}` }),
+      (error) => failed.push({ name: `build of ${app}`, why: error.message }),
+    );
+  }
+}
+
+/** One Jest over all projects, so the servers start once. */
+async function runSpecs() {
+  say('specs');
+  const results = 'node_modules/.cache/mainstay/specs.json';
+  mkdirSync(dirname(results), { recursive: true });
+  rmSync(results, { force: true });
+  const options = { ...environment, NODE_OPTIONS: [process.env.NODE_OPTIONS, '--experimental-vm-modules', '--disable-warning=ExperimentalWarning'].filter(Boolean).join(' ') };
+  const jest = await run('node_modules/jest/bin/jest.js', ['--json', `--outputFile=${results}`], options, { isShown: true, endsOn: results });
+  if (!existsSync(results)) {
+    failed.push({ name: 'specs', why: `Jest ended with ${jest.code} before it had results; its message stands above.` });
+    return;
+  }
+  const before = failed.length;
+  countSpecs(JSON.parse(readFileSync(results, 'utf8')));
+  if (jest.hung) failed.push({ name: 'specs', why: 'Jest did not end by itself: a server, a socket or a timer was left open (try --detectOpenHandles).' });
+  else if (jest.code !== 0 && failed.length === before) failed.push({ name: 'specs', why: `Jest ended with ${jest.code} although no spec failed; its message stands above.` });
+}
+
+function countSpecs({ testResults }) {
+  for (const file of testResults) {
+    const path = relative(root, file.name);
+    for (const { fullName, status, failureMessages } of file.assertionResults) {
+      const spec = { name: `${path} › ${fullName}`, why: failureMessages.join('\n') };
+      if (status === 'passed') passed.push(spec);
+      else if (status === 'failed') failed.push(spec);
+      else skipped.push(spec);
+    }
+    // A file that could not be run has no specs to count.
+    if (file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed')) failed.push({ name: path, why: file.message });
+  }
+}
+
+/**
+ * Runs a script of node_modules on this very Node. Where `endsOn` names a file, the process has half a minute
+ * from its appearance to end, then it is killed and called hung.
+ */
+function run(script, args, env, { isShown = false, endsOn = null } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [script, ...args], { env, stdio: isShown ? 'inherit' : ['ignore', 'pipe', 'pipe'] });
+    let printed = '';
+    let hung = false;
+    child.stdout?.on('data', (chunk) => (printed += chunk));
+    child.stderr?.on('data', (chunk) => (printed += chunk));
+    let seenAt = null;
+    const watch = setInterval(() => {
+      if (endsOn === null || !existsSync(endsOn)) return;
+      seenAt ??= Date.now();
+      if (Date.now() - seenAt < 30_000) return;
+      hung = true;
+      child.kill('SIGKILL');
+    }, 1000);
+    child.on('close', (code, signal) => {
+      clearInterval(watch);
+      resolve({ code: code ?? signal, printed, hung });
+    });
+  });
+}
+
+function report() {
+  for (const { name } of skipped) console.log(`○ skipped: ${name}`);
+  for (const { name, why } of failed) console.log(`✕ failed: ${name}${why ? `\n${indent(why)}` : ''}`);
+  console.log(`${passed.length} passed, ${failed.length} failed, ${skipped.length} skipped`);
+  process.exitCode = failed.length > 0 ? 1 : 0;
+}
+
+/** Indented, without the frames of packages, and cut where only the log above can help. */
+function indent(text) {
+  const lines = text.trim().split('\n').filter((line) => !/^\s+at .*(node_modules|node:internal)/.test(line));
+  return lines.slice(0, 25).map((line) => `    ${line}`).join('\n');
+}
+
+function say(what) {
+  console.log(`\n── ${what}`);
+}
