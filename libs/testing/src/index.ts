@@ -1,1 +1,3 @@
-export {};
+export { startTestServers, templateDatabase, testEnvironment, testSettings, type TestServers } from './servers.ts';
+export { makeTestDatabase, type TestDatabase } from './test-database.ts';
+export { testRedis } from './test-redis.ts';
