@@ -1,9 +1,9 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 const rooms = ['apps', 'libs'].flatMap((floor) =>
   readdirSync(floor).map((name) => ({ name, dir: `${floor}/${name}` })),
 );
-/** Pure libraries start no servers. */
+/** These start no servers. Servers start once for a run, whatever number of projects asks for them. */
 const pure = new Set(['domain', 'config', 'console', 'tools']);
 
 const transform = {
@@ -32,13 +32,11 @@ const project = ({ name, dir }) => ({
   transformIgnorePatterns: ['/node_modules/(?!@mainstay/)', '/libs/.*/node_modules/'],
   // A CommonJS package that requires Nest fails in a cycle unless Nest was imported first.
   setupFiles: ['<rootDir>/tools/jest/first-imports.mjs'],
-  ...(pure.has(name) ? {} : { globalSetup: '<rootDir>/tools/jest/servers-up.ts', globalTeardown: '<rootDir>/tools/jest/servers-down.ts' }),
+  ...(pure.has(name) ? {} : { globalSetup: `<rootDir>/tools/jest/${name === 'e2e' ? 'stack' : 'servers'}-up.ts`, globalTeardown: '<rootDir>/tools/jest/servers-down.ts' }),
 });
-
-const tools = existsSync('tools') ? [{ name: 'tools', dir: 'tools' }] : [];
 
 export default {
   testTimeout: 30_000,
   maxWorkers: 2,
-  projects: [...rooms, ...tools].filter(({ dir }) => existsSync(dir)).map(project),
+  projects: [...rooms, { name: 'tools', dir: 'tools' }].map(project),
 };
