@@ -2,7 +2,9 @@ import { settings, type SettingKey, type Settings } from './settings.ts';
 import type { Setting } from './setting.ts';
 
 /** Thrown when the settings do not allow a start; the message is the one sentence to print. */
-export class SettingError extends Error {}
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
 
 /**
  * Reads every setting from a table of names and texts, such as `process.env`.

@@ -44,6 +44,7 @@ export const settings = {
   serviceRoleKey: secret('SERVICE_ROLE_KEY', 20, { default: null, defaultText: 'made from JWT_SECRET', meaning: 'JWT style API key of role `service_role`. It opens everything: keep it on servers.', synonyms: ['SUPABASE_SERVICE_ROLE_KEY', 'SUPABASE_SERVICE_KEY'] }),
   publishableKey: secret('SUPABASE_PUBLISHABLE_KEY', 20, { default: null, defaultText: 'random at first start', meaning: 'Opaque API key (`sb_publishable_…`) of role `anon`.' }),
   secretKey: secret('SUPABASE_SECRET_KEY', 20, { default: null, defaultText: 'random at first start', meaning: 'Opaque API key (`sb_secret_…`) of role `service_role`.' }),
+  jwtAudience: text('JWT_AUD', { default: 'authenticated', meaning: 'Audience (`aud`) of access tokens; a token with another one is refused.', synonyms: ['GOTRUE_JWT_AUD', 'PGRST_JWT_AUD'] }),
   jwtExpirySeconds: integer('JWT_EXPIRY', 30, 604_800, { default: 3600, meaning: 'Seconds that an access token lives.', synonyms: ['GOTRUE_JWT_EXP', 'JWT_EXP'] }),
 
   // Data API

@@ -1,3 +1,4 @@
+export { findRoot, freePort, isPortFree } from '@mainstay/embedded';
 export { startTestServers, templateDatabase, testEnvironment, testSettings, type TestServers } from './servers.ts';
 export { makeTestDatabase, type TestDatabase } from './test-database.ts';
 export { testRedis } from './test-redis.ts';

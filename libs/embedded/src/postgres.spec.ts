@@ -1,0 +1,38 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, isPortFree } from './ports.ts';
+import { orphanPort, removePostgres, startPostgres } from './postgres.ts';
+
+describe('the embedded PostgreSQL', () => {
+  const folder = join(mkdtempSync(join(tmpdir(), 'mainstay-embedded-')), 'postgres');
+  afterAll(() => {
+    removePostgres(folder);
+    rmSync(join(folder, '..'), { recursive: true, force: true });
+  });
+
+  it('is made at the first start, survives a kill -9, and takes a changed password', async () => {
+    const port = await freePort();
+    const first = await startPostgres({ folder, port, password: 'first password' });
+    process.kill(first.pid, 'SIGKILL');
+    await first.ended;
+    const second = await startPostgres({ folder, port, password: "second 'password'" });
+    expect(orphanPort(folder)).toBe(port);
+    await second.stop();
+    expect(orphanPort(folder)).toBeNull();
+    expect(await isPortFree(port)).toBe(true);
+  });
+
+  it('stops a server that its supervisor left running before it starts anew', async () => {
+    const port = await freePort();
+    const left = await startPostgres({ folder, port, password: 'third password' });
+    const next = await startPostgres({ folder, port, password: 'third password' });
+    await left.ended;
+    expect(next.pid).not.toBe(left.pid);
+    await next.stop();
+  });
+
+  it('says why it did not start', async () => {
+    await expect(startPostgres({ folder, port: await freePort(), password: 'third password', settings: { shared_buffers: 'much' } })).rejects.toThrow(/PostgreSQL did not start \(exit 1\): .*shared_buffers/);
+  });
+});
