@@ -2,57 +2,69 @@ import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SettingError, type Settings } from '@mainstay/config';
 import pg from 'pg';
-import { Administrator, meetServer, quoteText } from './administrator.ts';
+import { Administrator, meetServer, quoteText, type Server } from './administrator.ts';
 import { connectionOf } from './logins.ts';
+import { findPending, migrateHouse } from './migrate-house.ts';
 import { houseMigrations } from './migrations/index.ts';
+import { findStranger, keyFingerprint, silentSeconds, strangerSentence, type Stranger } from './processes.ts';
 import { makeRoles, roles } from './roles.ts';
-import { makeSchemas } from './server-objects.ts';
+import { makeSchemas, makeServerObjects, serverObjects } from './server-objects.ts';
 
 /** Any number: whoever sets up this database waits for it. */
 const lockKey = 7_246_873_305;
 
 /**
  * Makes the database what a Supabase project and our services expect: roles, logins, schemas, our own tables.
- * Run by everyone who starts; does nothing where nothing has changed, and two at once wait for each other.
+ * Run by everyone who starts: it does nothing where nothing has changed, and two at once wait for each other.
  * Gives a sentence for each thing that this server's administrator could not do.
- * @throws SettingError if the server or the settings do not allow it.
+ * @throws SettingError if the server, the administrator or the settings do not allow a start.
  */
 export async function prepareDatabase(settings: Settings): Promise<string[]> {
-  const client = new pg.Client({ ...connectionOf(settings, null), application_name: 'mainstay set-up' });
+  const client = new pg.Client({ ...connectionOf(settings, null), application_name: 'mainstay set-up', options: '-c search_path=pg_catalog' });
+  // A connection that breaks makes the running query fail; without a listener it would end the process as well.
+  client.on('error', () => {});
   await client.connect();
   try {
-    const wanted = markOf(settings);
-    const found = await readMarks(client);
-    if (found.roles?.mark === wanted && found.database?.mark === wanted) return [...found.roles.notes, ...found.database.notes];
-    return await prepare(client, settings, wanted);
+    const mark = markOf(settings);
+    if (await isPrepared(client, mark)) return [];
+    const server = await meetServer(client);
+    await client.query('select pg_advisory_lock($1)', [lockKey]);
+    if (await isPrepared(client, mark)) return [];
+    return await prepare(client, server, settings, mark);
   } finally {
     await client.end();
   }
 }
 
-async function prepare(client: pg.Client, settings: Settings, wanted: string): Promise<string[]> {
-  const server = await meetServer(client);
-  await client.query('select pg_advisory_lock($1)', [lockKey]);
-  const { migrateHouse } = await import('./migrate-house.ts');
-
+async function prepare(client: pg.Client, server: Server, settings: Settings, mark: string): Promise<string[]> {
+  await refuseStranger(client, settings);
+  const pending = await findPending(client);
   const cluster = new Administrator(client, server);
-  await patiently(() => cluster.transaction(async () => {
-    cluster.notes.length = 0;
-    await makeRoles(cluster, settings);
-    await cluster.attempt(`comment on role mainstay_api is ${markText(wanted, cluster.notes)}`, null);
-  }));
-
   const database = new Administrator(client, server);
-  await database.transaction(() => makeSchemas(database));
-  await migrateHouse(settings);
-  await database.transaction(async () => {
-    await database.run(`comment on schema mainstay_internal is ${markText(wanted, database.notes)}`);
-  });
-  return [...cluster.notes, ...database.notes];
+  try {
+    await patiently(() => cluster.transaction(() => makeRoles(cluster, settings)));
+    await database.transaction(() => makeSchemas(database));
+    if (pending.length > 0) await migrateHouse(settings);
+    await database.transaction(() => makeServerObjects(database));
+  } catch (error) {
+    throw (error as { code?: string }).code === '42501' ? powerless(server, error as Error) : error;
+  }
+  const notes = [...cluster.notes, ...database.notes];
+  // What an administrator could not do may be possible at the next start: only a whole set-up is marked as done.
+  if (notes.length === 0) await leaveMark(client, mark);
+  return notes;
 }
 
-/** Roles belong to the whole server: set-up of a sibling database may alter the same one, and no lock reaches across databases. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
+/** Before anything is changed: other keys mean other passwords, and the running processes would lose their logins. */
+async function refuseStranger(client: pg.Client, settings: Settings): Promise<void> {
+  const { rows: tables } = await client.query(`select from pg_class where oid = to_regclass('mainstay_internal.processes')`);
+  if (tables.length === 0) return;
+  const { rows } = await client.query(findStranger, [keyFingerprint(settings), silentSeconds]);
+  if (rows[0] !== undefined) throw new SettingError(strangerSentence(rows[0] as Stranger));
+}
+
+/** Roles belong to the whole server: set-up of a sibling database may alter the same one, and no lock of ours reaches across databases. */
+async function patiently(work: () => Promise<void>): Promise<void> {
   for (let turn = 1; ; turn += 1) {
     try {
       return await work();
@@ -65,31 +77,32 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-interface Mark {
-  readonly mark: string;
-  readonly notes: readonly string[];
+function powerless(server: Server, cause: Error): SettingError {
+  return new SettingError(
+    `The administrator ${server.login} of DATABASE_URL may not set up database ${server.database} (${cause.message}): it needs CREATEROLE, CREATEDB and the ownership of the database, or to be a superuser.`,
+    { cause },
+  );
 }
 
-/** What the last set-up left behind: on a role for what belongs to the server, on our schema for the database. */
-async function readMarks(client: pg.Client): Promise<{ roles: Mark | null; database: Mark | null }> {
-  const { rows } = await client.query(`
-    select shobj_description(to_regrole('mainstay_api'), 'pg_authid') as roles, obj_description(to_regnamespace('mainstay_internal'), 'pg_namespace') as database`);
-  const { roles, database } = rows[0] as { roles: string | null; database: string | null };
-  return { roles: parseMark(roles), database: parseMark(database) };
+/** The marks stand on a role for what belongs to the server, and on a schema for the database: a copied or restored database is noticed. */
+async function isPrepared(client: pg.Client, mark: string): Promise<boolean> {
+  const { rows } = await client.query(
+    `select from pg_roles r, pg_namespace n where r.rolname = 'mainstay_api' and n.nspname = 'mainstay_internal'
+       and shobj_description(r.oid, 'pg_authid') = $1 and obj_description(n.oid, 'pg_namespace') = $1`,
+    [mark],
+  );
+  return rows.length > 0;
 }
 
-function markText(mark: string, notes: readonly string[]): string {
-  return quoteText(JSON.stringify({ mark, notes }));
+async function leaveMark(client: pg.Client, mark: string): Promise<void> {
+  await patiently(async () => {
+    await client.query(`comment on role mainstay_api is ${quoteText(mark)}; comment on schema mainstay_internal is ${quoteText(mark)}`);
+  });
 }
 
-function parseMark(text: string | null): Mark | null {
-  if (text === null || !text.startsWith('{"mark":')) return null;
-  return JSON.parse(text) as Mark;
-}
-
-/** Changes with the passwords and with anything that set-up does; keyed, so that it gives no hint of a password. */
+/** Changes with the passwords and with anything that set-up would do; keyed, so that it gives no hint of a password. */
 function markOf(settings: Settings): string {
-  if (settings.secret === null) throw new SettingError('MAINSTAY_SECRET is not set: the services’ database passwords are derived from it.');
-  const everything = JSON.stringify([roles, makeRoles.toString(), makeSchemas.toString(), houseMigrations, settings.postgresPassword]);
-  return createHmac('sha256', settings.secret).update(`set-up:${everything}`).digest('base64url');
+  if (settings.secret === null) throw new SettingError('MAINSTAY_SECRET is not set: the passwords of the services’ database logins are derived from it.');
+  const everything = JSON.stringify([roles, serverObjects, houseMigrations, settings.postgresPassword]);
+  return `set up: ${createHmac('sha256', settings.secret).update(everything).digest('base64url')}`;
 }

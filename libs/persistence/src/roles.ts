@@ -40,7 +40,7 @@ export const roles: readonly Role[] = [
     inherits: false,
     settings: { search_path: 'auth', statement_timeout: `'8s'`, ...requestLimits },
   },
-  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin'], settings: { search_path: '"$user", public, auth, extensions' } },
+  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin'] },
 
   // The services' logins: a function can always RESET ROLE to its login's powers, so each login has few.
   {
@@ -72,18 +72,24 @@ export const roles: readonly Role[] = [
 
 /** Makes every role what the table says. A role that is a superuser already stays as it is, but for its memberships. */
 export async function makeRoles(admin: Administrator, settings: Settings): Promise<void> {
-  const known = new Map((await admin.rows<KnownRole>(`select rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_catalog.pg_roles`)).map((role) => [role.rolname, role]));
+  const known = new Map((await admin.rows<KnownRole>(knownRoles)).map((role) => [role.rolname, role]));
   for (const role of roles) {
     await makeRole(admin, role, known.get(role.name));
     await setPassword(admin, settings, role, known.get(role.name));
-    await setSettings(admin, role);
+    await setSettings(admin, role, known.get(role.name));
     await joinRoles(admin, role);
   }
   noteSuperuser(admin, known.get('postgres'));
 }
 
+const knownRoles = `
+  select r.rolname, r.rolsuper, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls, coalesce(s.setconfig, '{}') as settings
+  from pg_catalog.pg_roles r left join pg_catalog.pg_db_role_setting s on s.setrole = r.oid and s.setdatabase = 0`;
+
 interface KnownRole {
   readonly rolname: string;
+  /** Each as `name=value`. */
+  readonly settings: readonly string[];
   readonly rolsuper: boolean;
   readonly rolcreaterole: boolean;
   readonly rolcreatedb: boolean;
@@ -126,9 +132,11 @@ function passwordOf(settings: Settings, role: Role): string | null {
   return role.name === 'postgres' ? settings.postgresPassword : null;
 }
 
-async function setSettings(admin: Administrator, role: Role): Promise<void> {
+/** A setting that stands already stays: operators change timeouts, and an upgrade must not undo that. */
+async function setSettings(admin: Administrator, role: Role, known: KnownRole | undefined): Promise<void> {
   for (const [setting, value] of Object.entries(role.settings ?? {})) {
     if (setting === 'transaction_timeout' && admin.server.version < 17) continue;
+    if (known?.settings.some((text) => text.startsWith(`${setting}=`))) continue;
     await admin.attempt(`alter role ${quoteName(role.name)} set ${setting} = ${value}`, `${admin.server.login} may not set ${setting} for ${role.name}.`);
   }
 }

@@ -3,21 +3,74 @@ import { quoteName, type Administrator } from './administrator.ts';
 /** All of them belong to `supabase_admin`: the Supabase CLI's `db reset` drops the schemas of others. */
 const ownSchemas = ['auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql_public', 'mainstay', 'mainstay_internal'];
 
+/** Extensions that Supabase has installed beforehand. They belong to `postgres`, since projects drop and make them anew. */
+const ownExtensions = ['pgcrypto', 'uuid-ossp', 'pg_stat_statements'];
+
+/** Settings that migrations give to roles and databases. Each needs a grant by its exact name. */
+const settableNames = [
+  'session_replication_role',
+  ...[
+    'db_schemas', 'db_schema', 'db_extra_search_path', 'db_anon_role', 'db_max_rows', 'db_pre_request', 'db_pre_config', 'db_root_spec', 'db_tx_end',
+    'db_aggregates_enabled', 'db_plan_enabled', 'db_prepared_statements', 'db_use_legacy_gucs', 'db_hoisted_tx_settings', 'db_timezone_enabled',
+    'jwt_aud', 'jwt_secret', 'jwt_secret_is_base64', 'jwt_role_claim_key', 'jwt_cache_max_lifetime', 'jwt_cache_max_entries',
+    'openapi_mode', 'openapi_security_active', 'openapi_server_proxy_uri', 'raw_media_types', 'server_cors_allowed_origins',
+    'server_timing_enabled', 'server_trace_header', 'log_level', 'log_query',
+  ].map((name) => `pgrst.${name}`),
+  ...[
+    'jwt_secret', 'jwt_exp', 'anon_key', 'service_role_key', 'service_key', 'secret_key', 'publishable_key', 'api_key', 'supabase_url', 'supabase_anon_key',
+    'supabase_service_role_key', 'supabase_service_key', 'project_url', 'project_ref', 'api_url', 'base_url', 'site_url', 'app_url', 'functions_url',
+    'edge_function_url', 'edge_functions_url', 'supabase_functions_url', 'webhook_url', 'webhook_secret', 'cron_secret', 'encryption_key', 'environment',
+  ].map((name) => `app.settings.${name}`),
+];
+
+/** All that is made below, for the fingerprint of a set-up. */
+export const serverObjects = { ownSchemas, ownExtensions, settableNames };
+
 /** The database, `public` and our schemas, with their owners. Comes before our migrations, which fill them. */
 export async function makeSchemas(admin: Administrator): Promise<void> {
-  const database = quoteName(admin.server.database);
-  const note = `${admin.server.login} may not hand database ${admin.server.database} to role postgres: ALTER DATABASE … SET in migrations fails.`;
-  await admin.run(`grant create, connect, temporary on database ${database} to postgres, supabase_admin`);
-  for (const schema of ownSchemas) {
-    await admin.run(`create schema if not exists ${schema} authorization supabase_admin`);
+  const { login, database } = admin.server;
+  await admin.run(`grant create, connect, temporary on database ${quoteName(database)} to postgres, supabase_admin`);
+  for (const schema of ownSchemas) await admin.run(`create schema if not exists ${schema} authorization supabase_admin`);
+  await admin.attempt(
+    `alter database ${quoteName(database)} owner to postgres`,
+    `${login} may not hand database ${database} to role postgres: ALTER DATABASE … SET in a project's migrations fails.`,
+  );
+  await admin.attempt('alter schema public owner to postgres', `${login} may not hand schema public to role postgres: a project's migrations may be refused there.`);
+}
+
+/** What only an administrator can make, and some cannot: each that fails is noted with what is lost. Comes after our migrations. */
+export async function makeServerObjects(admin: Administrator): Promise<void> {
+  for (const extension of ownExtensions) await makeExtension(admin, extension);
+  await makePublication(admin);
+  await makeEventTriggers(admin);
+  for (const name of settableNames) {
+    await admin.attempt(
+      `grant set on parameter ${name} to postgres`,
+      `${admin.server.login} may not grant SET ON PARAMETER: ${name.startsWith('pgrst.') || name.startsWith('app.') ? 'ALTER ROLE or ALTER DATABASE … SET of pgrst.… and app.settings.…' : `SET ${name}`} in a project's migrations fails.`,
+    );
   }
-  await admin.attempt(`alter database ${database} owner to postgres`, note);
-  await admin.attempt(`alter schema public owner to postgres`, `${admin.server.login} may not hand schema public to role postgres.`);
-  await admin.run(`
-    set local role postgres;
-    grant usage on schema public to anon, authenticated, service_role;
-    alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
-    alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
-    alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
-    reset role`);
+}
+
+async function makeExtension(admin: Administrator, name: string): Promise<void> {
+  const known = await admin.rows('select from pg_catalog.pg_extension where extname = $1', [name]);
+  if (known.length > 0) return;
+  const create = `create extension ${quoteName(name)} with schema extensions`;
+  if (await admin.attempt(`set local role postgres; ${create}; reset role`, null)) return;
+  await admin.attempt(create, `${admin.server.login} may not create extension ${name}, or the server does not have it: its functions are missing.`);
+}
+
+async function makePublication(admin: Administrator): Promise<void> {
+  const known = await admin.rows(`select from pg_catalog.pg_publication where pubname = 'supabase_realtime'`);
+  if (known.length > 0) return;
+  await admin.attempt(
+    'set local role postgres; create publication supabase_realtime; reset role',
+    `${admin.server.login} may not create publication supabase_realtime: migrations that add tables to it fail.`,
+  );
+}
+
+async function makeEventTriggers(admin: Administrator): Promise<void> {
+  const known = (await admin.rows<{ evtname: string }>(`select evtname from pg_catalog.pg_event_trigger`)).map(({ evtname }) => evtname);
+  const note = `${admin.server.login} may not create event triggers: after a change of the schema, NOTIFY pgrst, 'reload schema' must be said.`;
+  if (!known.includes('mainstay_ddl')) await admin.attempt('create event trigger mainstay_ddl on ddl_command_end execute function mainstay_internal.tell_ddl()', note);
+  if (!known.includes('mainstay_drop')) await admin.attempt('create event trigger mainstay_drop on sql_drop execute function mainstay_internal.tell_drop()', note);
 }

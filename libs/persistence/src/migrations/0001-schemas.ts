@@ -1,8 +1,10 @@
+import { asOwner } from './as-owner.ts';
 import type { HouseMigration } from './index.ts';
 
 /**
  * Who may enter which schema. The schemas themselves are made by `prepareDatabase`, with `supabase_admin` as owner:
  * the Supabase CLI's `db reset` drops every schema that belongs to somebody else.
+ * Grants stand here and not there, so that what an operator takes away later stays away.
  */
 export const schemas: HouseMigration = {
   name: '0001-schemas',
@@ -19,10 +21,18 @@ export const schemas: HouseMigration = {
     grant usage on schema mainstay_internal to mainstay_api, mainstay_worker;
 
     -- Whose row is it? For policies on our own tables: the caller's claims decide, not the login's role.
+    -- Parsed now (RETURN, no string), so it needs no search_path and PostgreSQL may inline it into the policy.
     create function mainstay_internal.owns(owner text) returns boolean language sql stable
       return coalesce(
         nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role' = 'service_role'
         or nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub' = owner, false);
     grant execute on function mainstay_internal.owns(text) to mainstay_api, mainstay_worker;
+
+    ${asOwner('postgres', `
+      grant usage on schema public to anon, authenticated, service_role;
+      alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
+      alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
+      alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+    `)}
   `,
 };

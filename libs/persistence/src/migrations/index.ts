@@ -1,6 +1,9 @@
 import { schemas } from './0001-schemas.ts';
 import { accounts } from './0002-auth.ts';
-import { processes } from './0003-processes.ts';
+import { storage } from './0003-storage.ts';
+import { realtime } from './0004-realtime.ts';
+import { schemaWatch } from './0005-schema-watch.ts';
+import { processes } from './0006-processes.ts';
 
 /**
  * One step of our own schema: SQL that MikroORM runs once, in a transaction, as `supabase_admin`.
@@ -14,4 +17,4 @@ export interface HouseMigration {
 }
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, processes];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes];

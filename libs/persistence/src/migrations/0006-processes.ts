@@ -2,7 +2,7 @@ import type { HouseMigration } from './index.ts';
 
 /** Who is running: lets a process with other keys than its siblings refuse to start, and health tell whether a worker is there. */
 export const processes: HouseMigration = {
-  name: '0003-processes',
+  name: '0006-processes',
   sql: `
     create table mainstay_internal.processes (
       id uuid primary key,
