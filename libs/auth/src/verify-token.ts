@@ -1,0 +1,98 @@
+import type { Claims } from '@mainstay/domain';
+import { compactVerify, decodeProtectedHeader, errors, type ProtectedHeaderParameters } from 'jose';
+import { CallerFault } from './caller-fault.ts';
+import type { Keyring, TokenKey } from './keyring.ts';
+
+/** Clocks of two machines may differ by this much. */
+export const leewaySeconds = 30;
+
+/** Header fields by which a token brings or names its own key, or changes what its signature means: never followed, always refused. */
+const forbiddenHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip'];
+
+const texts = {
+  algorithm: 'Wrong or unsupported encoding algorithm',
+  crypto: 'JWT cryptographic operation failed',
+  expired: 'JWT expired',
+  future: 'JWT issued at future',
+  key: 'No suitable key or wrong key type',
+  audience: 'JWT not in audience',
+  notYet: 'JWT not yet valid',
+  claims: 'Parsing claims failed',
+};
+
+export interface VerifyTerms {
+  /** The `aud` that a token must have, if it has one. */
+  readonly audience: string;
+  readonly nowSeconds: number;
+}
+
+/**
+ * Verifies a JWT of ours and gives its claims. The key is chosen first, from our own; then the signature; then the claims.
+ * @throws CallerFault: `unreadable` until the signature is known to be right, `claims` after that.
+ */
+export async function verifyToken(token: string, keyring: Keyring, terms: VerifyTerms): Promise<Claims> {
+  const header = readHeader(token);
+  const key = chooseKey(header, keyring);
+  const claims = parseClaims(await verifiedPayload(token, key));
+  checkTimes(claims, terms.nowSeconds);
+  checkAudience(claims, terms.audience);
+  return claims;
+}
+
+function readHeader(token: string): ProtectedHeaderParameters {
+  const parts = token.split('.').length;
+  if (parts !== 3) throw new CallerFault('unreadable', `Expected 3 parts in JWT; got ${parts}`);
+  try {
+    return decodeProtectedHeader(token);
+  } catch (cause) {
+    throw new CallerFault('unreadable', texts.crypto, { cause });
+  }
+}
+
+function chooseKey(header: ProtectedHeaderParameters, keyring: Keyring): TokenKey {
+  if (forbiddenHeaders.some((name) => name in header)) throw new CallerFault('unreadable', texts.algorithm);
+  const key = keyring.keyFor(header);
+  if (key === null) throw new CallerFault('unreadable', texts.key);
+  return key;
+}
+
+async function verifiedPayload(token: string, key: TokenKey): Promise<Uint8Array> {
+  try {
+    return (await compactVerify(token, key.verifying, { algorithms: [key.alg] })).payload;
+  } catch (cause) {
+    throw new CallerFault('unreadable', cause instanceof errors.JOSEAlgNotAllowed ? texts.algorithm : texts.crypto, { cause });
+  }
+}
+
+function parseClaims(payload: Uint8Array): Claims {
+  let claims: unknown;
+  try {
+    claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch (cause) {
+    throw new CallerFault('claims', texts.claims, { cause });
+  }
+  if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) throw new CallerFault('claims', texts.claims);
+  return claims as Claims;
+}
+
+function checkTimes(claims: Claims, nowSeconds: number): void {
+  const exp = timeOf(claims, 'exp');
+  if (exp === null) throw new CallerFault('claims', "The JWT 'exp' claim is missing");
+  if (exp + leewaySeconds <= nowSeconds) throw new CallerFault('claims', texts.expired);
+  if ((timeOf(claims, 'nbf') ?? 0) - leewaySeconds > nowSeconds) throw new CallerFault('claims', texts.notYet);
+  if ((timeOf(claims, 'iat') ?? 0) - leewaySeconds > nowSeconds) throw new CallerFault('claims', texts.future);
+}
+
+function timeOf(claims: Claims, name: string): number | null {
+  const value = claims[name];
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new CallerFault('claims', `The JWT '${name}' claim must be a number`);
+  return value;
+}
+
+/** API keys have no audience. A token that we sign for another purpose has another one, and must not open anything here. */
+function checkAudience(claims: Claims, audience: string): void {
+  const given = claims['aud'];
+  if (given === undefined || given === null || given === '') return;
+  if (given !== audience && !(Array.isArray(given) && given.includes(audience))) throw new CallerFault('claims', texts.audience);
+}
