@@ -1,4 +1,6 @@
 export { findRoot, freePort, isPortFree } from '@mainstay/embedded';
+export type { Database } from '@mainstay/persistence';
+export { connectAsUser } from './connect.ts';
 export { startTestServers, templateDatabase, testEnvironment, testSettings, type TestServers } from './servers.ts';
 export { makeTestDatabase, type TestDatabase } from './test-database.ts';
 export { testRedis } from './test-redis.ts';
