@@ -1,8 +1,16 @@
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, type DatabaseOptions } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
+export { idempotencyFaults, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
+export {
+  assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
+  type ClaimedJob, type JobError, type Lease, type ReapedJob, type Standing,
+} from './jobs.ts';
 export { Listener, type Subscription } from './listen.ts';
 export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type Login } from './logins.ts';
 export { prepareDatabase } from './bootstrap.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
 export type { Result, Session, Statement, Transaction } from './statement.ts';
+export { backlogs, endTurn, longestWaits, outboxChannel, promoteDue, takeTurn, unclaimed, type Publication } from './outbox.ts';
+export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
+export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';

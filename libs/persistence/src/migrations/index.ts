@@ -4,6 +4,7 @@ import { storage } from './0003-storage.ts';
 import { realtime } from './0004-realtime.ts';
 import { schemaWatch } from './0005-schema-watch.ts';
 import { processes } from './0006-processes.ts';
+import { jobTables } from './0010-jobs.ts';
 
 /**
  * One step of our own schema: SQL that MikroORM runs once, in a transaction, as `supabase_admin`.
@@ -17,4 +18,4 @@ export interface HouseMigration {
 }
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables];

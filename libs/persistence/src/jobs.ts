@@ -1,0 +1,261 @@
+import { faultsOf } from '@mainstay/domain';
+import type { Claims } from '@mainstay/domain';
+import type { Database } from './database.ts';
+import type { ActingAs } from './enqueue.ts';
+import type { Session, Statement, Transaction } from './statement.ts';
+
+/** What a job meets that is not its own doing; the words its owner reads. */
+export const jobRunFaults = {
+  caller_deleted: { status: 403, message: 'The account that asked for this job has been deleted' },
+  caller_banned: { status: 403, message: 'The account that asked for this job has been banned' },
+  payload_not_valid: { status: 422, message: 'The job’s payload is not what its kind asks for' },
+  kind_not_known: { status: 501, message: 'This worker knows no such kind of job' },
+  worker_lost: { status: 503, message: 'The worker that ran this job stopped answering' },
+} as const;
+
+export const jobRunFault = faultsOf(jobRunFaults);
+
+/** Thrown where a worker goes on with a job that is no longer its own: cancelled, or given to another worker. Roll everything back. */
+export class LeaseLost extends Error {
+  constructor(jobId: string) {
+    super(`job ${jobId} is no longer held by this attempt`);
+    this.name = 'LeaseLost';
+  }
+}
+
+/** A job and the token that shows who may go on with it. */
+export interface Lease {
+  readonly jobId: string;
+  readonly token: string;
+}
+
+export interface ClaimedJob extends ActingAs {
+  readonly jobId: string;
+  readonly token: string;
+  readonly kind: string;
+  readonly payload: unknown;
+  /** This attempt's number, already counted: a job that ends its worker has used one up. */
+  readonly attempt: number;
+  /** How long its id lay in Bull. */
+  readonly waitedMs: number;
+  /** Why the account that asked may not act any more; null when it may. */
+  readonly callerIs: Gone;
+}
+
+export type Gone = 'deleted' | 'banned' | null;
+
+/** What is kept of an error: what its owner may read. */
+export interface JobError {
+  readonly code: string;
+  readonly message: string;
+  readonly details: unknown;
+  readonly hint: string | null;
+}
+
+/** As the worker's own login, in the transaction of one statement. */
+export const asWorker: Session = { role: null, settings: {} };
+
+/** Takes a job for one worker, by the database's clock. Null when there is nothing to take: drop the message. */
+export async function claim(database: Database, jobId: string, token: string, leaseSeconds: number): Promise<ClaimedJob | null> {
+  const { rows } = await database.once(asWorker, { ...claimText, values: [jobId, token, String(leaseSeconds)] });
+  if (rows[0] === undefined) return null;
+  const [kind, payload, owner, role, claims, attempt, waitedMs, gone] = rows[0];
+  return {
+    jobId,
+    token,
+    kind: kind!,
+    payload: JSON.parse(payload!),
+    owner: owner!,
+    role: role!,
+    claims: JSON.parse(claims!) as Claims,
+    attempt: Number(attempt),
+    waitedMs: Number(waitedMs),
+    callerIs: gone as Gone,
+  };
+}
+
+const claimText = {
+  name: 'claim_job',
+  text: `
+    update mainstay_internal.jobs
+    set state = 'running', attempts = attempts + 1, lease_token = $2::uuid,
+      lease_until = clock_timestamp() + make_interval(secs => $3::float8), started_at = coalesce(started_at, clock_timestamp())
+    where id = $1::uuid and attempts < max_attempts
+      and (state = 'queued' and run_at <= clock_timestamp() or state = 'running' and lease_until < clock_timestamp())
+    returning kind, payload, owner, role, claims, attempts,
+      coalesce(extract(epoch from clock_timestamp() - published_at) * 1000, 0)::float8,
+      case when subject is not null then mainstay_internal.why_gone(subject) end`,
+};
+
+/**
+ * Fences a transaction: it commits only while the lease is held, which it renews. The attempt has then brought something
+ * forward and is not counted: a long job outlives any number of worker deaths, one that stands still does not.
+ * Leaves the transaction as the worker's own login, and the job's row locked to its end.
+ * @throws LeaseLost; Fault when the account that asked may not act any more
+ */
+export async function assertLease(tx: Transaction, lease: Lease, leaseSeconds: number): Promise<void> {
+  await becomeWorker(tx);
+  const [row] = await tx.rows<{ gone: Gone }>(
+    `update mainstay_internal.jobs
+     set lease_until = clock_timestamp() + make_interval(secs => $3), max_attempts = greatest(max_attempts, attempts - 1 + patience)
+     where id = $1 and lease_token = $2 and state = 'running'
+     returning case when subject is not null then mainstay_internal.why_gone(subject) end as gone`,
+    [lease.jobId, lease.token, leaseSeconds],
+  );
+  if (row === undefined) throw new LeaseLost(lease.jobId);
+  refuseGone(row.gone);
+}
+
+/** @throws Fault when the account that asked for a job has been banned or deleted since */
+export function refuseGone(gone: Gone): void {
+  if (gone !== null) throw jobRunFault(gone === 'deleted' ? 'caller_deleted' : 'caller_banned');
+}
+
+async function becomeWorker(tx: Transaction): Promise<void> {
+  await tx.rows(`select set_config('role', 'none', true)`);
+}
+
+/** Completes a job in one statement; false when it was no longer this attempt's. */
+export async function complete(database: Database, lease: Lease, result: unknown): Promise<boolean> {
+  const { rowCount } = await database.once(asWorker, completion(lease, result));
+  return rowCount === 1;
+}
+
+/**
+ * Completes a job together with its effects: both commit or neither.
+ * @throws LeaseLost
+ */
+export async function completeWith(database: Database, lease: Lease, result: unknown, effects: (tx: Transaction) => Promise<void>): Promise<void> {
+  await database.transaction(asWorker, async (tx) => {
+    await effects(tx);
+    await becomeWorker(tx);
+    // Last: the row stays locked until the commit, and the heartbeat must not wait for the effects.
+    const { text, values } = completion(lease, result);
+    const { rowCount } = await tx.run({ text, values });
+    if (rowCount !== 1) throw new LeaseLost(lease.jobId);
+  });
+}
+
+function completion(lease: Lease, result: unknown): Statement {
+  return { ...completionText, values: [lease.jobId, lease.token, result === undefined ? null : JSON.stringify(result)] };
+}
+
+const completionText = {
+  name: 'complete_job',
+  text: `
+    update mainstay_internal.jobs
+    set state = 'done', result = $3::jsonb, error = null, lease_token = null, lease_until = null, finished_at = clock_timestamp()
+    where id = $1::uuid and lease_token = $2::uuid and state = 'running'`,
+};
+
+/**
+ * Ends a failed attempt: `failed` for good when the job was refused, `dead` when its attempts are used up, else queued again
+ * after min(6 h, 2^attempt s), of which chance takes a part so that jobs which fell together do not come back together.
+ * Gives the new state; null when the job was no longer this attempt's.
+ */
+export async function fail(database: Database, lease: Lease, error: JobError, isRefused: boolean): Promise<string | null> {
+  const { rows } = await database.once(asWorker, { ...failText, values: [lease.jobId, lease.token, JSON.stringify(error), String(isRefused)] });
+  return rows[0]?.[0] ?? null;
+}
+
+const failText = {
+  name: 'fail_job',
+  text: `
+    with ended as (
+      select id, case when $4::boolean then 'failed' when attempts >= max_attempts then 'dead' else 'queued' end as state
+      from mainstay_internal.jobs where id = $1::uuid and lease_token = $2::uuid and state = 'running' for update
+    )
+    update mainstay_internal.jobs
+    set state = ended.state, error = $3::jsonb, lease_token = null, lease_until = null, is_due = false, published_at = null,
+      run_at = clock_timestamp() + make_interval(secs => random() * least(21600, power(2, least(attempts, 20)))),
+      finished_at = case when ended.state <> 'queued' then clock_timestamp() end
+    from ended where jobs.id = ended.id
+    returning jobs.state`,
+};
+
+/** Gives jobs back that a stopping worker did not finish: queued at once, and the attempt does not count. */
+export async function handBack(database: Database, leases: readonly Lease[]): Promise<number> {
+  if (leases.length === 0) return 0;
+  const { rowCount } = await database.once(asWorker, {
+    name: 'hand_back_jobs',
+    text: `
+      update mainstay_internal.jobs
+      set state = 'queued', attempts = attempts - 1, lease_token = null, lease_until = null, is_due = false, published_at = null, run_at = clock_timestamp()
+      from unnest($1::uuid[], $2::uuid[]) as lease (id, token)
+      where jobs.id = lease.id and jobs.lease_token = lease.token and state = 'running'
+      returning pg_notify('mainstay_outbox', queue)`,
+    values: arraysOf(leases),
+  });
+  return rowCount;
+}
+
+/** How a lease stands after a heartbeat. `busy`: its row is locked by a transaction of this job, so it is alive. */
+export type Standing = 'held' | 'busy' | 'cancelled' | 'lost';
+
+/** One heartbeat for all jobs of a process: renews each lease, and tells which are not held any more. */
+export async function renew(database: Database, leases: readonly Lease[], leaseSeconds: number): Promise<Map<string, Standing>> {
+  if (leases.length === 0) return new Map();
+  const { rows } = await database.once(asWorker, { ...renewText, values: [...arraysOf(leases), String(leaseSeconds)] });
+  return new Map(rows.map(([jobId, standing]) => [jobId!, standing as Standing]));
+}
+
+// A row that is locked is skipped: whoever holds the lock is alive, and one long transaction must not delay the others' heartbeat.
+const renewText = {
+  name: 'renew_jobs',
+  text: `
+    with lease as (select id, token from unnest($1::uuid[], $2::uuid[]) as lease (id, token)),
+    held as (
+      select jobs.id from mainstay_internal.jobs join lease on jobs.id = lease.id and jobs.lease_token = lease.token
+      where jobs.state = 'running' order by jobs.id for update of jobs skip locked
+    ),
+    renewed as (
+      update mainstay_internal.jobs set lease_until = clock_timestamp() + make_interval(secs => $3::float8)
+      from held where jobs.id = held.id returning jobs.id
+    )
+    select lease.id, case
+      when renewed.id is not null then 'held'
+      when jobs.state = 'running' and jobs.lease_token = lease.token then 'busy'
+      when jobs.state = 'cancelled' then 'cancelled'
+      else 'lost' end
+    from lease left join renewed using (id) left join mainstay_internal.jobs using (id)`,
+};
+
+/** A lease as arrays of PostgreSQL's text: uuids need no quotes. */
+function arraysOf(leases: readonly Lease[]): [string, string] {
+  return [`{${leases.map(({ jobId }) => jobId).join(',')}}`, `{${leases.map(({ token }) => token).join(',')}}`];
+}
+
+/** A job whose lease ran out, and what became of it. */
+export interface ReapedJob {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: 'queued' | 'dead';
+  readonly attempts: number;
+}
+
+/** Takes back the jobs of workers that fell silent: queued at once, or dead when their attempts are used up. */
+export async function reapExpired(tx: Transaction, limit = 500): Promise<ReapedJob[]> {
+  const fault = jobRunFault('worker_lost');
+  return tx.rows<ReapedJob>(
+    `with silent as (
+       select id, case when attempts >= max_attempts then 'dead' else 'queued' end as state
+       from mainstay_internal.jobs where state = 'running' and lease_until < clock_timestamp()
+       order by lease_until limit $1 for update skip locked
+     )
+     update mainstay_internal.jobs
+     set state = silent.state, error = $2, lease_token = null, lease_until = null, is_due = false, published_at = null, run_at = clock_timestamp(),
+       finished_at = case when silent.state = 'dead' then clock_timestamp() end
+     from silent where jobs.id = silent.id
+     returning jobs.id, jobs.kind, jobs.state, jobs.attempts`,
+    [limit, JSON.stringify({ code: fault.code, message: fault.message, details: null, hint: null })],
+  );
+}
+
+/** How far a running job has come, for its owner to see. */
+export async function saveProgress(database: Database, lease: Lease, progress: unknown): Promise<void> {
+  await database.once(asWorker, {
+    name: 'save_job_progress',
+    text: `update mainstay_internal.jobs set progress = $3::jsonb where id = $1::uuid and lease_token = $2::uuid and state = 'running'`,
+    values: [lease.jobId, lease.token, JSON.stringify(progress)],
+  });
+}

@@ -1,0 +1,103 @@
+import type { JobState } from '@mainstay/domain';
+import type { JobError } from './jobs.ts';
+import type { Transaction } from './statement.ts';
+
+/** The channel on which workers learn that a job was cancelled; the payload is its id. */
+export const cancelChannel = 'mainstay_cancel';
+
+/** A job as its owner sees it. Row policies decide whose are seen at all. */
+export interface OwnJob {
+  readonly id: string;
+  readonly kind: string;
+  readonly queue: string;
+  readonly state: JobState;
+  readonly owner: string | null;
+  readonly attempts: number;
+  readonly max_attempts: number;
+  readonly run_at: Date;
+  readonly progress: unknown;
+  readonly result: unknown;
+  readonly error: JobError | null;
+  readonly created_at: Date;
+  readonly started_at: Date | null;
+  readonly finished_at: Date | null;
+}
+
+const columns = 'id, kind, queue, state, owner, attempts, max_attempts, run_at, progress, result, error, created_at, started_at, finished_at';
+
+export interface JobFilters {
+  readonly state?: JobState;
+  readonly kind?: string;
+  readonly limit: number;
+  /** Only jobs made before this one. */
+  readonly before?: string;
+}
+
+/** Jobs, the newest first. Ids grow with time, so the id is the order and the cursor. */
+export async function listJobs(tx: Transaction, filters: JobFilters): Promise<OwnJob[]> {
+  const values: unknown[] = [filters.limit];
+  const conditions: string[] = [];
+  const where = (condition: string, value: unknown): void => {
+    values.push(value);
+    conditions.push(`${condition} $${values.length}`);
+  };
+  if (filters.state !== undefined) where('state =', filters.state);
+  if (filters.kind !== undefined) where('kind =', filters.kind);
+  if (filters.before !== undefined) where('id <', filters.before);
+  return tx.rows<OwnJob>(`select ${columns} from mainstay_internal.jobs ${conditions.length === 0 ? '' : `where ${conditions.join(' and ')}`} order by id desc limit $1`, values);
+}
+
+export async function findJob(tx: Transaction, id: string): Promise<OwnJob | null> {
+  const [job] = await tx.rows<OwnJob>(`select ${columns} from mainstay_internal.jobs where id = $1`, [id]);
+  return job ?? null;
+}
+
+/**
+ * Cancels an open job; null when there is none that may be cancelled. From the commit on it has no effect any more: the
+ * worker that runs it has lost its lease, and is told so that it stops soon.
+ */
+export async function cancelJob(tx: Transaction, id: string): Promise<OwnJob | null> {
+  const [job] = await tx.rows<OwnJob>(
+    `update mainstay_internal.jobs set state = 'cancelled', lease_token = null, lease_until = null, finished_at = clock_timestamp()
+     where id = $1 and state in ('queued', 'running') returning ${columns}`,
+    [id],
+  );
+  if (job === undefined) return null;
+  await tx.rows(`select pg_notify('${cancelChannel}', $1)`, [id]);
+  return job;
+}
+
+/**
+ * Sends a job again that is dead, failed or cancelled, with as many attempts as it had at first; null when there is none.
+ * @throws DatabaseError 23505 when another open job has its key
+ */
+export async function retryJob(tx: Transaction, id: string): Promise<OwnJob | null> {
+  const [job] = await tx.rows<OwnJob>(
+    `update mainstay_internal.jobs set state = 'queued', max_attempts = attempts + patience, run_at = clock_timestamp(),
+       is_due = false, published_at = null, finished_at = null
+     where id = $1 and state in ('dead', 'failed', 'cancelled') returning ${columns}`,
+    [id],
+  );
+  if (job === undefined) return null;
+  await tx.rows(`select pg_notify('mainstay_outbox', $1)`, [job.queue]);
+  return job;
+}
+
+/** Deletes jobs that ended longer ago than they are kept, and idempotency keys that are worn out; says how many. */
+export async function sweepJobs(tx: Transaction, keepSeconds: number, limit = 5000): Promise<{ jobs: number; keys: number }> {
+  const [row] = await tx.rows<{ jobs: number; keys: number }>(
+    `with old_jobs as (
+       delete from mainstay_internal.jobs where id in (
+         select id from mainstay_internal.jobs where finished_at < now() - make_interval(secs => $1) order by id limit $2 for update skip locked
+       ) returning 1
+     ),
+     old_keys as (
+       delete from mainstay_internal.idempotency_keys where (owner, key) in (
+         select owner, key from mainstay_internal.idempotency_keys where created_at < now() - interval '24 hours' limit $2 for update skip locked
+       ) returning 1
+     )
+     select (select count(*)::int from old_jobs) as jobs, (select count(*)::int from old_keys) as keys`,
+    [keepSeconds, limit],
+  );
+  return row!;
+}
