@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { canEnter, type OsUser } from './os-user.ts';
 import { findRoot } from './root.ts';
+import { trustContrib } from './trust-contrib.ts';
 
 /** Where everything of the embedded PostgreSQL lies. */
 export interface PostgresFiles {
@@ -44,7 +45,7 @@ export function preparePostgresFiles(wished: string, user: OsUser | null): Postg
     extensions: join(folder, 'extensions'),
     isElsewhere,
   };
-  copyExtensions(files.extensions, user);
+  copyExtensions(files.native, files.extensions, user);
   return files;
 }
 
@@ -101,13 +102,16 @@ function socketFolder(folder: string, user: OsUser | null): string {
   return chosen;
 }
 
-function copyExtensions(target: string, user: OsUser | null): void {
+function copyExtensions(native: string, target: string, user: OsUser | null): void {
   const source = join(findRoot(), 'libs', 'embedded', 'extensions');
+  const folder = join(target, 'extension');
   rmSync(target, { recursive: true, force: true });
-  mkdirSync(join(target, 'extension'), { recursive: true });
-  if (existsSync(source)) cpSync(source, join(target, 'extension'), { recursive: true });
+  mkdirSync(folder, { recursive: true });
+  if (existsSync(source)) cpSync(source, folder, { recursive: true });
+  trustContrib(native, folder);
+  for (const file of readdirSync(folder)) own(join(folder, file), user, 0o600);
+  own(folder, user, 0o700);
   own(target, user, 0o700);
-  own(join(target, 'extension'), user, 0o700);
 }
 
 /** Gives a folder to the database's user, with the mode. */

@@ -34,6 +34,8 @@ export const roles: readonly Role[] = [
   // Owners. `supabase_admin` is the superuser of the embedded server; elsewhere it owns schemas and is nothing more.
   { name: 'supabase_storage_admin', inherits: false, settings: { search_path: 'storage' } },
   { name: 'supabase_realtime_admin', inherits: false },
+  // Whose our trusted extensions' functions are: it can do nothing, so neither can they.
+  { name: 'mainstay_extensions', inherits: false },
   {
     name: 'supabase_auth_admin',
     isLogin: true,

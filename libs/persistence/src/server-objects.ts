@@ -1,7 +1,10 @@
 import { quoteName, type Administrator } from './administrator.ts';
 
-/** All of them belong to `supabase_admin`: the Supabase CLI's `db reset` drops the schemas of others. */
-const ownSchemas = ['auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql_public', 'mainstay', 'mainstay_internal'];
+/**
+ * All of them belong to `supabase_admin`: the Supabase CLI's `db reset` drops the schemas of others.
+ * `graphql` and `pgsodium` stay empty: dumps of projects create extensions in them, and never the schemas.
+ */
+const ownSchemas = ['auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql', 'graphql_public', 'pgsodium', 'mainstay', 'mainstay_internal'];
 
 /** Extensions that Supabase has installed beforehand. They belong to `postgres`, since projects drop and make them anew. */
 const ownExtensions = ['pgcrypto', 'uuid-ossp', 'pg_stat_statements'];

@@ -1,0 +1,1 @@
+-- Nothing: see the comment in the control file.
