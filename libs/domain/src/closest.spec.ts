@@ -10,7 +10,7 @@ describe('closest', () => {
     ['x'.repeat(1_000_000), ['id'], null],
     ['__proto__', ['proto', 'id'], 'proto'],
     ['idd', ['id'], 'id'],
-  ])('%.20s', (name, candidates, meant) => {
+  ])('case %#', (name, candidates, meant) => {
     expect(closest(name, candidates)).toBe(meant);
   });
 });

@@ -1,3 +1,4 @@
+export { quoteName } from './administrator.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, type DatabaseOptions } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
@@ -11,6 +12,11 @@ export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type L
 export { prepareDatabase } from './bootstrap.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
 export type { Result, Session, Statement, Transaction } from './statement.ts';
+export { findTarget, listTargets, rowSecurityBinds, workerMayBecome, type Target, type TargetField } from './find-target.ts';
+export {
+  addChunk, advanceImport, beginImport, bytesWaiting, chunkAt, discardUpload, findImport, listImports, listRejects, openImport, replaceRejects, sealImport, showBytesRead, sweepImports,
+  type Advance, type Chunk, type ImportDraft, type ImportFormat, type ImportMode, type ImportState, type ImportTerms, type KeptImport, type Reject,
+} from './imports.ts';
 export { backlogs, endTurn, longestWaits, outboxChannel, promoteDue, takeTurn, unclaimed, type Publication } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';

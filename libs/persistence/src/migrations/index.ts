@@ -5,6 +5,7 @@ import { realtime } from './0004-realtime.ts';
 import { schemaWatch } from './0005-schema-watch.ts';
 import { processes } from './0006-processes.ts';
 import { jobTables } from './0010-jobs.ts';
+import { importTables } from './0020-imports.ts';
 
 /**
  * One step of our own schema: SQL that MikroORM runs once, in a transaction, as `supabase_admin`.
@@ -18,4 +19,4 @@ export interface HouseMigration {
 }
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables];

@@ -1,0 +1,248 @@
+import type { ImportFormat } from '@mainstay/persistence';
+
+const quote = 0x22;
+const carriageReturn = 0x0d;
+const lineFeed = 0x0a;
+
+/** How the records of a file are told apart. PostgreSQL's COPY reads CSV by the same rules, so both see the same rows. */
+export interface RecordRules {
+  readonly format: ImportFormat;
+  /** What ends a line: LF (a CR before it belongs to the ending), or CR alone in files of old Macs. */
+  readonly ending: 'lf' | 'cr';
+  /** An empty line is no record; only in a file of one column it can be one, which is null. */
+  readonly skipsBlank: boolean;
+  readonly maxRowBytes: number;
+}
+
+/** Whole records of a file, in a row. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  readonly rows: number;
+  /** The line of the file on which it begins; the first is 1. */
+  readonly firstLine: number;
+  /** True if COPY takes the bytes as they are: no empty lines, and one kind of line ending. */
+  readonly isPlain: boolean;
+}
+
+/** A single record is longer than is read: a line without end, or a quote that nobody closed. */
+export class RowTooLong extends Error {
+  constructor(
+    readonly line: number,
+    readonly isQuoted: boolean,
+  ) {
+    super(`the row that begins on line ${line} is too long`);
+    this.name = 'RowTooLong';
+  }
+}
+
+/** Where the scan stands; offsets count from the start of the piece. */
+interface Scan {
+  isQuoted: boolean;
+  /** The byte before the next one, for a CR at the end of the last chunk. */
+  lastByte: number;
+  line: number;
+  recordStart: number;
+  recordLine: number;
+}
+
+interface RecordEnd {
+  /** After the last byte of the content. */
+  readonly content: number;
+  /** After the line ending. */
+  readonly end: number;
+  readonly hasCarriageReturn: boolean;
+}
+
+/**
+ * Finds the ends of records in the bytes, which begin at `pieceOffset`, and stops after the first for which `onEnd` says true.
+ * A quote opens and closes wherever it stands, as in COPY. A byte of a multi-byte UTF-8 character is never mistaken for
+ * one of these signs: all of them are at least 0x80.
+ * @returns how many bytes were read.
+ */
+function scan(bytes: Uint8Array, pieceOffset: number, state: Scan, rules: RecordRules, onEnd: (end: RecordEnd) => boolean): number {
+  const eol = rules.ending === 'cr' ? carriageReturn : lineFeed;
+  const quoting = rules.format === 'csv' ? quote : -1;
+  let { isQuoted } = state;
+  for (let i = 0; i < bytes.length; i += 1) {
+    const byte = bytes[i];
+    if (byte === quoting) {
+      isQuoted = !isQuoted;
+    } else if (byte === eol) {
+      state.line += 1;
+      if (isQuoted) continue;
+      const hasCarriageReturn = eol === lineFeed && (i > 0 ? bytes[i - 1] : state.lastByte) === carriageReturn && pieceOffset + i > state.recordStart;
+      const end = pieceOffset + i + 1;
+      if (end - state.recordStart > rules.maxRowBytes) throw new RowTooLong(state.recordLine, false);
+      const isDone = onEnd({ content: end - (hasCarriageReturn ? 2 : 1), end, hasCarriageReturn });
+      state.recordStart = end;
+      state.recordLine = state.line;
+      if (isDone) {
+        state.isQuoted = false;
+        state.lastByte = eol;
+        return i + 1;
+      }
+    }
+  }
+  state.isQuoted = isQuoted;
+  if (bytes.length > 0) state.lastByte = bytes[bytes.length - 1]!;
+  if (pieceOffset + bytes.length - state.recordStart > rules.maxRowBytes) throw new RowTooLong(state.recordLine, isQuoted);
+  return bytes.length;
+}
+
+/** Bytes that arrive in chunks of any size, kept in one buffer: a million chunks of one byte take a megabyte and not a hundred. */
+export class ByteHeap {
+  private buffer = Buffer.alloc(0);
+  private size = 0;
+
+  get length(): number {
+    return this.size;
+  }
+
+  add(bytes: Uint8Array): void {
+    const needed = this.size + bytes.length;
+    if (needed > this.buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2, 64 * 1024));
+      this.buffer.copy(larger, 0, 0, this.size);
+      this.buffer = larger;
+    }
+    this.buffer.set(bytes, this.size);
+    this.size = needed;
+  }
+
+  /** What is held, to look at; the next `add` may move it. */
+  view(): Buffer {
+    return this.buffer.subarray(0, this.size);
+  }
+
+  /** Hands over what is held and begins anew. */
+  take(): Buffer {
+    const taken = this.view();
+    this.buffer = Buffer.alloc(0);
+    this.size = 0;
+    return taken;
+  }
+}
+
+/** Cuts a stream of bytes into pieces of whole records, each at least `pieceBytes` long but the last. Holds one piece and no more. */
+export class RecordCutter {
+  private readonly state: Scan;
+  private readonly held = new ByteHeap();
+  private rows = 0;
+  private firstLine: number;
+  private blanks = 0;
+  private withCarriageReturn = 0;
+
+  constructor(
+    private readonly rules: RecordRules,
+    private readonly pieceBytes: number,
+    firstLine = 1,
+  ) {
+    this.firstLine = firstLine;
+    this.state = { isQuoted: false, lastByte: -1, line: firstLine, recordStart: 0, recordLine: firstLine };
+  }
+
+  /** Takes the next bytes and gives the pieces that they complete. @throws RowTooLong */
+  *push(bytes: Uint8Array): Generator<Piece> {
+    let from = 0;
+    while (from < bytes.length) {
+      // Offsets count from the start of the piece: its bytes of this chunk begin at `from`.
+      const rest = from === 0 ? bytes : bytes.subarray(from);
+      let isFull = false;
+      const read = scan(rest, this.held.length, this.state, this.rules, (end) => (isFull = this.count(end)));
+      this.held.add(rest.subarray(0, read));
+      from += read;
+      if (isFull) yield this.take();
+    }
+  }
+
+  /** Gives what is left; a last line needs no ending. */
+  end(): Piece | null {
+    const { state } = this;
+    if (this.held.length > state.recordStart) {
+      const hasCarriageReturn = state.lastByte === carriageReturn && this.rules.ending === 'lf';
+      this.count({ content: this.held.length - (hasCarriageReturn ? 1 : 0), end: this.held.length, hasCarriageReturn });
+    }
+    return this.held.length === 0 ? null : this.take();
+  }
+
+  /** Counts a record; says whether the piece is full. */
+  private count({ content, end, hasCarriageReturn }: RecordEnd): boolean {
+    if (content === this.state.recordStart && this.rules.skipsBlank) {
+      this.blanks += 1;
+    } else {
+      this.rows += 1;
+      if (hasCarriageReturn) this.withCarriageReturn += 1;
+    }
+    return end >= this.pieceBytes;
+  }
+
+  private take(): Piece {
+    const piece: Piece = {
+      bytes: this.held.take(),
+      rows: this.rows,
+      firstLine: this.firstLine,
+      isPlain: this.blanks === 0 && (this.withCarriageReturn === 0 || this.withCarriageReturn === this.rows),
+    };
+    this.rows = 0;
+    this.blanks = 0;
+    this.withCarriageReturn = 0;
+    this.firstLine = this.state.line;
+    this.state.recordStart = 0;
+    return piece;
+  }
+}
+
+/** The records of a piece one by one, without their line endings, for when not every one of them is good. */
+export class Records {
+  private readonly starts: number[] = [];
+  private readonly ends: number[] = [];
+  private readonly lines: number[] = [];
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    rules: RecordRules,
+    firstLine: number,
+  ) {
+    const state: Scan = { isQuoted: false, lastByte: -1, line: firstLine, recordStart: 0, recordLine: firstLine };
+    const add = (content: number): void => {
+      if (content === state.recordStart && rules.skipsBlank) return;
+      this.starts.push(state.recordStart);
+      this.ends.push(content);
+      this.lines.push(state.recordLine);
+    };
+    // The row's length was checked when the piece was cut.
+    scan(bytes, 0, state, { ...rules, maxRowBytes: Infinity }, ({ content }) => (add(content), false));
+    const hasCarriageReturn = rules.ending === 'lf' && state.lastByte === carriageReturn;
+    if (bytes.length > state.recordStart) add(bytes.length - (hasCarriageReturn ? 1 : 0));
+  }
+
+  get length(): number {
+    return this.starts.length;
+  }
+
+  /** One record's own bytes. */
+  at(index: number): Uint8Array {
+    return this.bytes.subarray(this.starts[index], this.ends[index]);
+  }
+
+  /** The line of the file on which a record begins. */
+  lineOf(index: number): number {
+    return this.lines[index]!;
+  }
+
+  /** How many lines COPY counts in a record: one, and one more for each line break inside quotes. */
+  linesIn(index: number): number {
+    let lines = 1;
+    for (const byte of this.at(index)) if (byte === lineFeed) lines += 1;
+    return lines;
+  }
+
+  /** The records from `from` up to but not including `to`, each with one line feed behind it. */
+  join(from: number, to: number): Uint8Array {
+    const parts: Uint8Array[] = [];
+    for (let i = from; i < to; i += 1) parts.push(this.at(i), newline);
+    return Buffer.concat(parts);
+  }
+}
+
+const newline = Uint8Array.of(lineFeed);
