@@ -66,6 +66,7 @@ function parseFilters({ state, kind, limit, before }: JobQuery): JobFilters {
   if (state !== undefined && !jobStates.includes(state as JobState)) {
     throw jobFault('job_filter_not_valid', { message: `"${state}" is no state of a job`, hint: `States: ${jobStates.join(', ')}` });
   }
+  if (kind !== undefined && !/^[a-z][a-z0-9-]*$/.test(kind)) throw jobFault('job_filter_not_valid', { message: '"kind" must be the name of a kind of job, such as "import-rows"' });
   if (before !== undefined && !isUuid(before)) throw jobFault('job_filter_not_valid', { message: `"before" must be the id of a job, not "${before}"` });
   return { state: state as JobState | undefined, kind, before, limit: parseLimit(limit) };
 }
