@@ -19,6 +19,7 @@ export interface Contract<P extends object> {
   readonly timeoutSeconds: number;
 }
 
+/** Writes the rows of an uploaded file into its collection, as the caller who sent it. */
 export class ImportRows {
   @IsUUID()
   importId!: string;
