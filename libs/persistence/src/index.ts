@@ -1,3 +1,5 @@
+export { Accounts, type Account, type Device, type OpenAccounts, type SessionFacts, type TokenInFamily } from './accounts.ts';
+export type { AuthSession } from './auth-session.entity.ts';
 export { quoteName } from './administrator.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, type DatabaseOptions } from './database.ts';
@@ -7,6 +9,7 @@ export {
   assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
   type ClaimedJob, type JobError, type Lease, type ReapedJob, type Standing,
 } from './jobs.ts';
+export type { Identity } from './identity.entity.ts';
 export { Listener, type Subscription } from './listen.ts';
 export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type Login } from './logins.ts';
 export { prepareDatabase } from './bootstrap.ts';
@@ -20,3 +23,4 @@ export {
 export { backlogs, endTurn, longestWaits, outboxChannel, promoteDue, takeTurn, unclaimed, type Publication } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';
+export type { Metadata, User } from './user.entity.ts';
