@@ -75,7 +75,7 @@ function cleanEnvironment(more) {
 }
 
 async function startTargets(targets) {
-  const password = 'only-for-this-check';
+  const password = 'onlyForThisCheck1234';
   const [dbPort, queuePort, apiPort] = [await freePort(), await freePort(), await freePort()];
   const postgres = await startPostgres({ folder: join(folder, 'servers/postgres'), port: dbPort, password });
   const valkey = await startValkey({ port: queuePort, password });

@@ -1,7 +1,8 @@
 import { SettingError, type Settings } from '@mainstay/config';
 import type pg from 'pg';
 import { connectionOf } from './logins.ts';
-import { houseMigrations, type HouseMigration } from './migrations/index.ts';
+import type { HouseMigration } from './migrations/house-migration.ts';
+import { houseMigrations } from './migrations/index.ts';
 
 const table = 'mainstay_internal.migrations';
 

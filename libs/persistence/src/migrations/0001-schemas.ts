@@ -1,5 +1,5 @@
 import { asOwner } from './as-owner.ts';
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /**
  * Who may enter which schema. The schemas themselves are made by `prepareDatabase`, with `supabase_admin` as owner:

@@ -1,5 +1,5 @@
 import { asOwner } from './as-owner.ts';
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /**
  * Accounts, with the tables, columns and names of Supabase's public schema: migrations and seeds of projects

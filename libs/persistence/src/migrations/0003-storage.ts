@@ -1,5 +1,5 @@
 import { asOwner } from './as-owner.ts';
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /** Buckets and objects as Supabase has them: projects insert buckets and put policies and triggers on objects. */
 export const storage: HouseMigration = {

@@ -1,5 +1,5 @@
 import { asOwner } from './as-owner.ts';
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /** Messages sent from SQL, and who may send and receive them: rows now, delivery once the realtime service reads them. */
 export const realtime: HouseMigration = {

@@ -1,4 +1,4 @@
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /**
  * Any change of the schema tells every API process to read it again. The event triggers that call these functions

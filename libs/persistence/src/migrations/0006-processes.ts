@@ -1,4 +1,4 @@
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /** Who is running: lets a process with other keys than its siblings refuse to start, and health tell whether a worker is there. */
 export const processes: HouseMigration = {

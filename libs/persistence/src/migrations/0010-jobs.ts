@@ -1,4 +1,4 @@
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /**
  * The job engine's tables. A job lives in `jobs` from its enqueueing to its sweeping; Bull only carries its id to a worker.

@@ -1,4 +1,4 @@
-import type { HouseMigration } from './index.ts';
+import type { HouseMigration } from './house-migration.ts';
 
 /**
  * A file on its way into a collection: `imports` says what and how far, `import_chunks` holds what is not read yet,
