@@ -1,4 +1,6 @@
+export { extensionsFolder } from './extensions-folder.ts';
 export { freePort, isPortFree } from './ports.ts';
 export { orphanPort, removePostgres, startPostgres, type Postgres, type PostgresOptions } from './postgres.ts';
 export { findRoot } from './root.ts';
+export { trustedContrib } from './trust-contrib.ts';
 export { startValkey, type Valkey, type ValkeyOptions } from './valkey.ts';

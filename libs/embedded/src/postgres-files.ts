@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, chownSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { extensionsFolder } from './extensions-folder.ts';
 import { canEnter, type OsUser } from './os-user.ts';
 import { findRoot } from './root.ts';
 import { trustContrib } from './trust-contrib.ts';
@@ -103,7 +104,7 @@ function socketFolder(folder: string, user: OsUser | null): string {
 }
 
 function copyExtensions(native: string, target: string, user: OsUser | null): void {
-  const source = join(findRoot(), 'libs', 'embedded', 'extensions');
+  const source = extensionsFolder();
   const folder = join(target, 'extension');
   rmSync(target, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

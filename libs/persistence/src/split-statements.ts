@@ -1,0 +1,118 @@
+import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
+
+/** One statement of an SQL file. */
+export interface FileStatement {
+  /** Its text as it is sent and recorded: from the statement before to its semicolon, so comments above it come with it. */
+  readonly text: string;
+  /** Where `text` begins in the file, counted in UTF-16 units as strings are. */
+  readonly offset: number;
+  /** Where its first word stands in the file, below the comments. */
+  readonly begins: number;
+  readonly kind: StatementKind;
+}
+
+/** What running a file must know of a statement. */
+export type StatementKind =
+  | { readonly kind: 'plain' }
+  /** BEGIN, COMMIT and their like; afterwards a transaction is open, or not. */
+  | { readonly kind: 'transaction'; readonly opens: boolean }
+  /** PostgreSQL refuses it in a transaction: CREATE INDEX CONCURRENTLY, VACUUM, … */
+  | { readonly kind: 'alone' }
+  | { readonly kind: 'create extension'; readonly extension: string; readonly schema: string | null }
+  | { readonly kind: 'comment on extension'; readonly extension: string }
+  | { readonly kind: 'create role'; readonly role: string }
+  /** A whole file, because the parser does not know the language of it: PostgreSQL itself has to say what is wrong. */
+  | { readonly kind: 'unparsed' };
+
+/** Above this the parse tree would take gigabytes; such a file is data, and goes as one piece. */
+const maxParsedBytes = 4 * 1024 ** 2;
+
+/**
+ * The statements of an SQL file, found by PostgreSQL's own parser, so that no quote, dollar quote or BEGIN ATOMIC misleads it.
+ * A file that it refuses comes back as one piece.
+ */
+export async function splitStatements(sql: string): Promise<FileStatement[]> {
+  const bytes = Buffer.from(sql);
+  if (bytes.length > maxParsedBytes) return whole(sql);
+  await loadModule();
+  let parsed: Parsed[];
+  try {
+    parsed = (parseSync(sql).stmts ?? []) as Parsed[];
+  } catch (error) {
+    if (!hasSqlDetails(error)) throw error;
+    return whole(sql);
+  }
+  return cut(bytes, parsed);
+}
+
+interface Parsed {
+  readonly stmt: Readonly<Record<string, unknown>>;
+  readonly stmt_location?: number;
+  /** Left out for a last statement without a semicolon. */
+  readonly stmt_len?: number;
+}
+
+function whole(sql: string): FileStatement[] {
+  return sql.trim() === '' ? [] : [{ text: sql, offset: 0, begins: /^\s*/.exec(sql)![0].length, kind: { kind: 'unparsed' } }];
+}
+
+/** The parser counts bytes, and begins a statement at its first word. */
+function cut(bytes: Buffer, parsed: readonly Parsed[]): FileStatement[] {
+  let from = 0;
+  let offset = 0;
+  return parsed.map(({ stmt, stmt_location = 0, stmt_len }) => {
+    const to = stmt_len === undefined ? bytes.length : stmt_location + stmt_len;
+    const piece = bytes.toString('utf8', from, to);
+    const lead = /^[\s;]*/.exec(piece)![0].length;
+    const begins = offset + bytes.toString('utf8', from, Math.max(from, stmt_location)).length;
+    const statement = { text: piece.slice(lead).trimEnd(), offset: offset + lead, begins, kind: kindOf(stmt) };
+    from = to + 1;
+    offset += piece.length + 1;
+    return statement;
+  });
+}
+
+function kindOf(stmt: Parsed['stmt']): StatementKind {
+  const [name, node] = Object.entries(stmt)[0] as [string, Node];
+  switch (name) {
+    case 'TransactionStmt':
+      return transactionKind(String(node['kind']));
+    case 'IndexStmt':
+    case 'DropStmt':
+      return node['concurrent'] === true ? { kind: 'alone' } : { kind: 'plain' };
+    case 'ReindexStmt':
+      return node.params?.some(({ DefElem }) => DefElem.defname === 'concurrently') ? { kind: 'alone' } : { kind: 'plain' };
+    case 'VacuumStmt':
+    case 'ClusterStmt':
+    case 'AlterSystemStmt':
+    case 'CreatedbStmt':
+    case 'DropdbStmt':
+      return { kind: 'alone' };
+    case 'CreateExtensionStmt':
+      return { kind: 'create extension', extension: String(node['extname']), schema: node.options?.find(({ DefElem }) => DefElem.defname === 'schema')?.DefElem.arg?.String?.sval ?? null };
+    case 'CommentStmt':
+      return node['objtype'] === 'OBJECT_EXTENSION' ? { kind: 'comment on extension', extension: node.object!.String!.sval } : { kind: 'plain' };
+    case 'CreateRoleStmt':
+      return { kind: 'create role', role: String(node['role']) };
+    default:
+      return { kind: 'plain' };
+  }
+}
+
+/** Savepoints live inside a transaction and change nothing about it. */
+function transactionKind(kind: string): StatementKind {
+  if (/SAVEPOINT|RELEASE|ROLLBACK_TO/.test(kind)) return { kind: 'plain' };
+  return { kind: 'transaction', opens: kind === 'TRANS_STMT_BEGIN' || kind === 'TRANS_STMT_START' };
+}
+
+/** The few corners of a parse tree that are looked into. */
+interface Node {
+  readonly [field: string]: unknown;
+  readonly params?: readonly Option[];
+  readonly options?: readonly Option[];
+  readonly object?: { readonly String?: { readonly sval: string } };
+}
+
+interface Option {
+  readonly DefElem: { readonly defname: string; readonly arg?: { readonly String?: { readonly sval: string } } };
+}
