@@ -197,10 +197,12 @@ export class Records {
   private readonly starts: number[] = [];
   private readonly ends: number[] = [];
   private readonly lines: number[] = [];
+  /** How many lines COPY has counted after each record: one for each, and one for each line break inside quotes. */
+  private readonly linesAfter: number[] = [];
 
   constructor(
     private readonly bytes: Uint8Array,
-    rules: RecordRules,
+    rules: Omit<RecordRules, 'maxRowBytes'>,
     firstLine: number,
   ) {
     const state: Scan = { isQuoted: false, lastByte: -1, line: firstLine, recordStart: 0, recordLine: firstLine };
@@ -209,6 +211,7 @@ export class Records {
       this.starts.push(state.recordStart);
       this.ends.push(content);
       this.lines.push(state.recordLine);
+      this.linesAfter.push((this.linesAfter.at(-1) ?? 0) + Math.max(1, state.line - state.recordLine));
     };
     // The row's length was checked when the piece was cut.
     scan(bytes, 0, state, { ...rules, maxRowBytes: Infinity }, ({ content }) => (add(content), false));
@@ -230,11 +233,17 @@ export class Records {
     return this.lines[index]!;
   }
 
-  /** How many lines COPY counts in a record: one, and one more for each line break inside quotes. */
-  linesIn(index: number): number {
-    let lines = 1;
-    for (const byte of this.at(index)) if (byte === lineFeed) lines += 1;
-    return lines;
+  /** The record on which COPY was when it had counted `line` lines before this one, from record `from` on; null after the last. */
+  atCopyLine(from: number, line: number): number | null {
+    const wanted = (from === 0 ? 0 : this.linesAfter[from - 1]!) + line;
+    let low = from;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.linesAfter[middle]! > wanted) high = middle;
+      else low = middle + 1;
+    }
+    return low < this.length ? low : null;
   }
 
   /** The records from `from` up to but not including `to`, each with one line feed behind it. */

@@ -1,6 +1,9 @@
 import type { Database } from './database.ts';
 import type { Transaction } from './statement.ts';
 
+/** Whatever runs a statement of ours: a login by itself, or an open transaction. */
+type Rows = Pick<Database | Transaction, 'rows'>;
+
 /** A field of a collection, and what a role may do with it. */
 export interface TargetField {
   readonly name: string;
@@ -22,6 +25,8 @@ export interface Target {
   readonly fields: readonly TargetField[];
   /** The columns of each unique index that ON CONFLICT can name; the primary key first. */
   readonly uniqueKeys: readonly { readonly columns: readonly string[]; readonly isPrimary: boolean }[];
+  /** The columns of each constraint and unique index by its name, to say which column a refused row offended. */
+  readonly constraints: Readonly<Record<string, readonly string[]>>;
   /** COPY can write to it: a plain table that has no BEFORE trigger, which could drop rows so that they cannot be counted. */
   readonly takesCopy: boolean;
   readonly mayInsert: boolean;
@@ -31,7 +36,7 @@ export interface Target {
  * A collection as a role sees it; null if there is none, or the role may not even enter its schema.
  * Ask in a session whose search_path is empty: only then does PostgreSQL write each type with its schema.
  */
-export async function findTarget(source: Pick<Database | Transaction, 'rows'>, schema: string, name: string, role: string): Promise<Target | null> {
+export async function findTarget(source: Rows, schema: string, name: string, role: string): Promise<Target | null> {
   const [row] = await source.rows<{ target: Target }>(targetText, [schema, name, role]);
   return row?.target ?? null;
 }
@@ -60,13 +65,22 @@ const targetText = `
         join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.attnum
         where k.place <= i.indnkeyatts)) order by i.indisprimary desc, i.indexrelid)
       from pg_catalog.pg_index i
-      where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null), '[]')
+      where i.indrelid = c.oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null and i.indexprs is null), '[]'),
+    'constraints', coalesce((
+      select jsonb_object_agg(offended.name, offended.columns) from (
+        select k.conname as name, (select jsonb_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum = any (k.conkey)) as columns
+        from pg_catalog.pg_constraint k where k.conrelid = c.oid
+        union
+        select x.relname, (select jsonb_agg(a.attname) from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attnum = any (i.indkey))
+        from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid
+        where i.indrelid = c.oid and i.indisunique and not exists (select from pg_catalog.pg_constraint k where k.conindid = i.indexrelid and k.conrelid = c.oid)
+      ) as offended), '{}')
   ) as target
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p', 'v', 'f') and has_schema_privilege($3, n.oid, 'USAGE')`;
 
 /** The collections of a schema that a role may write to: what a mistyped name can have meant. */
-export async function listTargets(source: Pick<Database | Transaction, 'rows'>, schema: string, role: string): Promise<string[]> {
+export async function listTargets(source: Rows, schema: string, role: string): Promise<string[]> {
   const rows = await source.rows<{ name: string }>(
     `select c.relname::text as name from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'f') and has_schema_privilege($2, n.oid, 'USAGE') and has_any_column_privilege($2, c.oid, 'INSERT')`,
@@ -76,7 +90,7 @@ export async function listTargets(source: Pick<Database | Transaction, 'rows'>, 
 }
 
 /** Whether the worker can act as a role; a role of a project's own must be granted to it first. */
-export async function workerMayBecome(source: Pick<Database | Transaction, 'rows'>, role: string): Promise<boolean> {
+export async function workerMayBecome(source: Rows, role: string): Promise<boolean> {
   const [row] = await source.rows<{ may: boolean }>(
     `select coalesce((select pg_has_role('mainstay_worker', oid, 'MEMBER') from pg_catalog.pg_roles where rolname = $1), false) as may`,
     [role],

@@ -1,5 +1,7 @@
 import { faultsOf } from '@mainstay/domain';
-import type { Transaction } from './statement.ts';
+import type { Database } from './database.ts';
+import type { Session, Transaction } from './statement.ts';
+import { tryLock } from './try-lock.ts';
 
 /** What a repeated request may be answered. */
 export const idempotencyFaults = {
@@ -49,10 +51,8 @@ export async function withIdempotency(tx: Transaction, request: KeyedRequest, ef
  */
 export async function recallAnswer(tx: Transaction, request: KeyedRequest): Promise<KeptAnswer | null> {
   // A try-lock and not the unique index: whoever comes second is answered at once instead of waiting for the first.
-  const [lock] = await tx.rows<{ isMine: boolean }>(`select pg_try_advisory_xact_lock(hashtextextended($1, 7)) as "isMine"`, [
-    JSON.stringify(['idempotency', request.owner, request.key]),
-  ]);
-  if (!lock!.isMine) throw idempotencyFault('idempotency_key_in_flight', { hint: 'Repeat the request in a moment.', headers: { 'retry-after': '1' } });
+  const isFirst = await tryLock(tx, JSON.stringify(['idempotency', request.owner, request.key]));
+  if (!isFirst) throw idempotencyFault('idempotency_key_in_flight', { hint: 'Repeat the request in a moment.', headers: { 'retry-after': '1' } });
   const [row] = await tx.rows<KeptAnswer & { isSame: boolean }>(
     `select status, headers, body, (method, path, body_hash) = ($3, $4, $5::bytea) as "isSame"
      from mainstay_internal.idempotency_keys
@@ -62,6 +62,16 @@ export async function recallAnswer(tx: Transaction, request: KeyedRequest): Prom
   if (row === undefined) return null;
   if (!row.isSame) throw idempotencyFault('idempotency_key_reused', { hint: 'Use a new key for a new request.' });
   return { status: row.status, headers: row.headers, body: row.body };
+}
+
+/** Whether a key has an answer, also one of another request: then a large body need not be kept, only compared. */
+export async function isKeyUsed(database: Database, session: Session, { owner, key }: Pick<KeyedRequest, 'owner' | 'key'>): Promise<boolean> {
+  const { rows } = await database.once(session, {
+    name: 'is_key_used',
+    text: `select 1 from mainstay_internal.idempotency_keys where owner = $1 and key = $2 and created_at > now() - make_interval(hours => $3::integer)`,
+    values: [owner, key, String(idempotencyHours)],
+  });
+  return rows.length > 0;
 }
 
 /** Keeps the answer of a request whose key this transaction holds. */

@@ -93,6 +93,9 @@ function readKept(text: string): KeptImport {
   return { ...row, createdAt: zulu(row.createdAt)!, startedAt: zulu(row.startedAt), finishedAt: zulu(row.finishedAt) };
 }
 
+/** What an import takes up: pieces are let go as they are read, those of an import of all or nothing at its end. */
+const waiting = `case when mode = 'all' then bytes_total else bytes_total - bytes_read end`;
+
 /** Begins an upload: hidden until it is sealed. Gives its id. */
 export async function beginImport(database: Database, caller: Caller, draft: ImportDraft): Promise<string> {
   const { rows } = await database.once(ownSessionOf(caller), {
@@ -121,7 +124,7 @@ export async function addChunk(database: Database, caller: Caller, importId: str
           insert into mainstay_internal.import_chunks (import_id, first_row, rows, first_line, is_plain, bytes)
           select grown.id, $2::bigint, $3::integer, $4::bigint, $5::boolean, $6::bytea from grown returning 1
         )
-        select $7::bigint + coalesce(sum(bytes_total - bytes_read), 0) from mainstay_internal.imports
+        select $7::bigint + coalesce(sum(${waiting}), 0) from mainstay_internal.imports
         where owner = (select owner from grown) and state in ('uploading', 'queued', 'running', 'dead') and exists (select from added)`,
       values: [importId, String(chunk.firstRow), String(chunk.rows), String(chunk.firstLine), String(chunk.isPlain), chunk.bytes, String(chunk.bytes.length)],
     },
@@ -133,7 +136,7 @@ export async function addChunk(database: Database, caller: Caller, importId: str
 export async function bytesWaiting(database: Database, caller: Caller): Promise<number> {
   const { rows } = await database.once(ownSessionOf(caller), {
     name: 'import_bytes_waiting',
-    text: `select coalesce(sum(bytes_total - bytes_read), 0) from mainstay_internal.imports
+    text: `select coalesce(sum(${waiting}), 0) from mainstay_internal.imports
       where owner = $1 and state in ('uploading', 'queued', 'running', 'dead')`,
     values: [ownerOf(caller)],
   });

@@ -1,10 +1,10 @@
 export { Accounts, type Account, type Device, type OpenAccounts, type SessionFacts, type TokenInFamily } from './accounts.ts';
 export type { AuthSession } from './auth-session.entity.ts';
-export { quoteName } from './administrator.ts';
+export { quoteName, quoteText } from './administrator.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, type DatabaseOptions } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
-export { idempotencyFaults, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
+export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
 export {
   assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
   type ClaimedJob, type JobError, type Lease, type ReapedJob, type Standing,
@@ -27,5 +27,6 @@ export {
 } from './imports.ts';
 export { backlogs, endTurn, longestWaits, outboxChannel, promoteDue, takeTurn, unclaimed, type Publication } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
+export { tryLock } from './try-lock.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';
 export type { Metadata, User } from './user.entity.ts';

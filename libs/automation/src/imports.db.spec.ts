@@ -1,0 +1,408 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { jest } from '@jest/globals';
+import { Fault, makeCaller, type Caller } from '@mainstay/domain';
+import { assertLease, claim, complete, fail, type Database, type Reject, type Transaction } from '@mainstay/persistence';
+import type { JobRun } from '@mainstay/queue';
+import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
+import { ImportsService, type Upload } from './imports.service.ts';
+import type { ShownImport } from './show-import.ts';
+
+jest.setTimeout(60_000);
+
+const memberId = '11111111-1111-4111-8111-111111111111';
+const otherId = '22222222-2222-4222-8222-222222222222';
+const member = makeCaller('user', { sub: memberId, role: 'authenticated' });
+const other = makeCaller('user', { sub: otherId, role: 'authenticated' });
+const guest = makeCaller('anonymous', {});
+const service = makeCaller('key', { role: 'service_role' });
+
+const schema = `
+  create table public.airlines (code text primary key, name text);
+  insert into public.airlines values ('AA', 'American'), ('UA', 'United');
+
+  create table public.flights (id int primary key, airline text references public.airlines, delay int, distance numeric check (distance >= 0), note text default 'none');
+
+  create table public.notes (id int primary key, owner uuid not null default auth.uid(), body text);
+  alter table public.notes enable row level security;
+  create policy own on public.notes to authenticated using ((select auth.uid()) = owner) with check ((select auth.uid()) = owner);
+
+  create type public.mood as enum ('good', 'bad');
+  create domain public.short as varchar(5) check (value <> 'never');
+  create table public."Odd ""things" (
+    "the id" bigint generated always as identity primary key, "a,b" public.short, mood public.mood, tags text[], body jsonb, at timestamptz, twice int generated always as (n * 2) stored, n int
+  );
+  create table public.wanted (id int primary key, name text not null, n int unique);
+  create table public.log (id bigint generated always as identity primary key, what text);
+  create function public.log_note() returns trigger language plpgsql security definer set search_path = '' as $$
+    begin insert into public.log (what) values (new.body); return new; end $$;
+  create trigger log_note after insert on public.notes for each row execute function public.log_note();
+  create table public.locked (id int);
+  revoke all on public.locked from authenticated, anon;
+  create view public.flights_view with (security_invoker) as select id, delay from public.flights;
+  create table public.tree (id int primary key, parent int references public.tree deferrable initially deferred);
+  create table public.one (value text);
+`;
+
+describe('imports', () => {
+  let test: TestDatabase;
+  let api: ImportsService;
+  let worker: ImportsService;
+  let workerDatabase: Database;
+
+  const make = (database: Database, more: Partial<ConstructorParameters<typeof ImportsService>[1]> = {}) =>
+    new ImportsService(database, { importQuotaBytes: 64 * 1024 * 1024, importMaxRowBytes: 64 * 1024, importKeepSeconds: 3600, dbSchemas: ['public', 'graphql_public'], ...more });
+
+  beforeAll(async () => {
+    test = await makeTestDatabase();
+    const owner = test.admin;
+    await owner.transaction({ role: 'postgres', settings: {} }, async (tx) => {
+      for (const statement of schema.split(/;\n(?!.*end \$\$)/)) if (statement.trim() !== '') await tx.rows(statement);
+    });
+    workerDatabase = test.as('mainstay_worker', 6);
+    api = make(test.as('mainstay_api', 6));
+    worker = make(workerDatabase);
+  });
+  afterAll(() => test.close());
+
+  interface Sent {
+    readonly as?: Caller;
+    readonly query?: string;
+    readonly type?: string;
+    readonly encoding?: string;
+    readonly schema?: string;
+    readonly length?: number;
+    readonly keyed?: Upload['keyed'];
+    readonly through?: ImportsService;
+  }
+
+  const upload = (collection: string, file: string | Uint8Array | Readable, sent: Sent = {}): Promise<{ id: string; isReplayed: boolean }> => {
+    const body = file instanceof Readable ? file : Readable.from(chunksOf(Buffer.from(file as string)));
+    const request: Upload = {
+      collection, schema: sent.schema, query: new URLSearchParams(sent.query), contentType: sent.type ?? 'text/csv', contentEncoding: sent.encoding,
+      contentLength: sent.length ?? null, body, keyed: sent.keyed ?? null,
+    };
+    return (sent.through ?? api).accept(request, sent.as ?? member).then((answer) => {
+      expect(answer.status).toBe(202);
+      const { id, state } = JSON.parse(answer.body!) as { id: string; state: string };
+      expect({ state, location: answer.headers['location'] }).toEqual({ state: 'queued', location: `/imports/v1/${id}` });
+      return { id, isReplayed: answer.isReplayed };
+    });
+  };
+
+  /** Runs an import's job once, as the engine does: claim, handle, settle. */
+  const runJob = async (id: string, how: { signal?: AbortSignal; assertLease?: (tx: Transaction) => Promise<void>; by?: ImportsService } = {}): Promise<void> => {
+    const [row] = await test.admin.rows<{ job_id: string }>('select job_id from mainstay_internal.imports where id = $1', [id]);
+    const lease = { jobId: row!.job_id, token: randomUUID() };
+    const job = await claim(workerDatabase, lease.jobId, lease.token, 15);
+    if (job === null) throw new Error('the job cannot be claimed');
+    const run: JobRun = {
+      ...job,
+      session: { role: job.role, settings: { statement_timeout: '900s', 'request.jwt.claims': JSON.stringify(job.claims), 'request.jwt.claim.sub': String(job.claims['sub'] ?? '') } },
+      signal: how.signal ?? new AbortController().signal,
+      assertLease: how.assertLease ?? ((tx) => assertLease(tx, lease, 15)),
+      progress: () => {},
+      finish: () => {},
+    };
+    try {
+      const result = await (how.by ?? worker).run(id, run);
+      expect(await complete(workerDatabase, lease, result)).toBe(true);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      await fail(workerDatabase, lease, { code: error.code, message: error.message, details: error.details, hint: error.hint }, true);
+    }
+  };
+
+  const importFile = async (collection: string, file: string | Uint8Array | Readable, sent: Sent = {}): Promise<ShownImport> => {
+    const { id } = await upload(collection, file, sent);
+    await runJob(id);
+    return api.find(sent.as ?? member, id);
+  };
+
+  const rejectsOf = async (id: string, caller = member): Promise<Omit<Reject, 'row'>[]> => {
+    const rejects: Omit<Reject, 'row'>[] = [];
+    for await (const page of await api.rejects(caller, id)) rejects.push(...page.map(({ row: _, ...reject }) => reject));
+    return rejects;
+  };
+
+  const rowsOf = async (text: string): Promise<unknown[]> => test.admin.rows(text);
+  const empty = async (...tables: string[]): Promise<unknown> => test.admin.rows(`truncate ${tables.map((table) => `public.${table}`).join(', ')} restart identity cascade`);
+
+  describe('a clean file', () => {
+    beforeEach(() => empty('flights', 'notes', 'log'));
+
+    it('becomes rows, converted by PostgreSQL, with defaults', async () => {
+      const shown = await importFile('flights', 'id,airline,delay,distance\n1,AA,5,10.50\n2,,,0\n3,UA,-1,\n');
+      expect(shown).toMatchObject({ collection: 'public.flights', state: 'done', rows_read: 3, rows_written: 3, rows_rejected: 0, percent: 100, error: null, remaining_seconds: 0 });
+      expect(await rowsOf('select * from public.flights order by id')).toEqual([
+        { id: 1, airline: 'AA', delay: 5, distance: '10.50', note: 'none' },
+        { id: 2, airline: null, delay: null, distance: '0', note: 'none' },
+        { id: 3, airline: 'UA', delay: -1, distance: null, note: 'none' },
+      ]);
+    });
+
+    it('is written under row policies, and triggers work', async () => {
+      expect(await importFile('notes', 'id,body\n1,a\n2,b\n')).toMatchObject({ state: 'done', rows_written: 2 });
+      expect(await rowsOf('select id, owner, body from public.notes order by id')).toEqual([{ id: 1, owner: memberId, body: 'a' }, { id: 2, owner: memberId, body: 'b' }]);
+      expect(await rowsOf('select what from public.log order by id')).toEqual([{ what: 'a' }, { what: 'b' }]);
+    });
+
+    it.each([
+      ['a quoted empty text is no null', 'id,note\n1,""\n2,\n', '', [{ id: 1, note: '' }, { id: 2, note: null }]],
+      ['null=NULL', 'id,note\n1,NULL\n2,"NULL"\n3,\n', 'null=NULL', [{ id: 1, note: null }, { id: 2, note: 'NULL' }, { id: 3, note: '' }]],
+      ['delimiter=;', 'id;note\n1;a,b\n', 'delimiter=%3B', [{ id: 1, note: 'a,b' }]],
+      ['delimiter=tab', 'id\tnote\n1\ta b\n', 'delimiter=tab', [{ id: 1, note: 'a b' }]],
+      ['columns replace the header', 'Number,Remark\n1,a\n', 'columns=id,note', [{ id: 1, note: 'a' }]],
+      ['columns without a header', 'a,1\n', 'columns=note,id&header=false', [{ id: 1, note: 'a' }]],
+      ['no header, all fields', '1,AA,2,3,x\n', 'header=false', [{ id: 1, note: 'x' }]],
+      ['line breaks and quotes in a value', 'id,note\r\n1,"a ""b""\r\nc"\r\n', '', [{ id: 1, note: 'a "b"\r\nc' }]],
+      ['CR alone', 'id,note\r1,a\r2,b\r', '', [{ id: 1, note: 'a' }, { id: 2, note: 'b' }]],
+      ['mixed line endings and empty lines', 'id,note\n1,a\r\n\n2,b\r\n\r\n3,c', '', [{ id: 1, note: 'a' }, { id: 2, note: 'b' }, { id: 3, note: 'c' }]],
+      ['the mark of UTF-8', '\ufeffid,note\n1,é\n', '', [{ id: 1, note: 'é' }]],
+      ['a header alone', 'id,note\n', '', []],
+    ])('%s', async (_, file, query, rows) => {
+      for (const as of [member, service]) {
+        await empty('flights');
+        expect(await importFile('public.flights', file, { query, as })).toMatchObject({ state: 'done', rows_written: rows.length, rows_rejected: 0, percent: 100 });
+        expect(await rowsOf('select id, note from public.flights order by id')).toEqual(rows);
+      }
+    });
+
+    it('keeps an empty line of a file of one column, which is null', async () => {
+      expect(await importFile('one', 'value\na\n\nb\n')).toMatchObject({ rows_written: 3 });
+      expect(await rowsOf('select value from public.one')).toEqual([{ value: 'a' }, { value: null }, { value: 'b' }]);
+    });
+
+    it('may be gzip, by its encoding or its type', async () => {
+      const file = gzipSync('id,note\n1,a\n');
+      expect(await importFile('flights', file, { encoding: 'gzip' })).toMatchObject({ state: 'done', rows_written: 1 });
+      expect(await importFile('flights', gzipSync('{"id":2}\n'), { type: 'application/gzip', query: 'format=ndjson' })).toMatchObject({ state: 'done', rows_written: 1 });
+    });
+
+    it('may have odd names and types: enums, domains, arrays, JSON, identities', async () => {
+      const file = '"the id","a,b",mood,tags,body,at,n\n7,abc,good,"{a,""b c""}","{""x"":[1]}",2026-01-02T03:04:05Z,4\n8,,bad,,,,\n';
+      for (const as of [member, service]) {
+        await test.admin.rows('truncate public."Odd ""things"');
+        expect(await importFile('Odd "things', file, { as })).toMatchObject({ state: 'done', rows_written: 2 });
+        expect(await rowsOf('select "the id"::int as id, "a,b", mood::text, tags, body, at, twice from public."Odd ""things" order by 1')).toEqual([
+          { id: 7, 'a,b': 'abc', mood: 'good', tags: ['a', 'b c'], body: { x: [1] }, at: new Date('2026-01-02T03:04:05Z'), twice: 8 },
+          { id: 8, 'a,b': null, mood: 'bad', tags: null, body: null, at: null, twice: null },
+        ]);
+      }
+    });
+
+    it('of many chunks is read to the last row', async () => {
+      const lines = Array.from({ length: 60_000 }, (_, i) => `${i},${'x'.repeat(40)}`);
+      const { id } = await upload('flights', `id,note\n${lines.join('\n')}\n`);
+      const [chunks] = await test.admin.rows<{ n: number }>('select count(*)::int as n from mainstay_internal.import_chunks where import_id = $1', [id]);
+      expect(chunks!.n).toBe(3);
+      await runJob(id);
+      expect(await api.find(member, id)).toMatchObject({ state: 'done', rows_read: 60_000, rows_written: 60_000 });
+      expect(await rowsOf('select count(*)::int, count(distinct id)::int as ids, max(id) from public.flights')).toEqual([{ count: 60_000, ids: 60_000, max: 59_999 }]);
+      expect(await rowsOf('select count(*)::int from mainstay_internal.import_chunks')).toEqual([{ count: 0 }]);
+    });
+
+    it('goes into a view too', async () => {
+      expect(await importFile('flights_view', 'id,delay\n1,2\n')).toMatchObject({ state: 'done', rows_written: 1 });
+    });
+
+    it('may refer to later rows of itself', async () => {
+      await empty('tree');
+      for (const mode of ['rows', 'all']) {
+        await empty('tree');
+        expect(await importFile('tree', 'id,parent\n1,2\n2,\n', { query: `mode=${mode}` })).toMatchObject({ state: 'done', rows_written: 2, rows_rejected: 0 });
+      }
+    });
+  });
+
+  describe('bad rows', () => {
+    beforeEach(() => empty('flights', 'notes', 'wanted'));
+
+    const file = [
+      'id,airline,delay,distance', '1,AA,1,1', '2,AA,soon,1', '3,ZZ,1,1', '4,AA,1,-5', '5,AA', '6,AA,1,1,9', '1,UA,2,2', '8,"A\nA",1,1', '9,AA,99999999999,1', ',AA,1,1', '11,UA,3,3',
+    ].join('\n');
+    const rejects = [
+      { line: 3, column: 'delay', value: 'soon', reason: 'invalid input syntax for type integer: "soon"' },
+      { line: 4, column: 'airline', value: 'ZZ', reason: 'insert or update on table "flights" violates foreign key constraint "flights_airline_fkey": Key (airline)=(ZZ) is not present in table "airlines".' },
+      { line: 5, column: 'distance', value: '-5', reason: 'new row for relation "flights" violates check constraint "flights_distance_check"' },
+      { line: 6, column: 'delay', value: null, reason: 'missing data for column "delay"' },
+      { line: 7, column: null, value: '6,AA,1,1,9', reason: 'extra data after last expected column' },
+      { line: 8, column: 'id', value: '1', reason: 'duplicate key value violates unique constraint "flights_pkey": Key (id)=(1) already exists.' },
+      { line: 9, column: 'airline', value: 'A\nA', reason: expect.stringContaining('foreign key') as unknown as string },
+      { line: 11, column: 'delay', value: '99999999999', reason: 'value "99999999999" is out of range for type integer' },
+      { line: 12, column: 'id', value: '', reason: 'null value in column "id" of relation "flights" violates not-null constraint' },
+    ];
+
+    it.each([['by COPY', service], ['through a stage', member]])('are set aside with line, column, value and reason: %s', async (_, as) => {
+      if (as === member) await test.admin.rows('alter table public.flights enable row level security; create policy everyone on public.flights using (true)');
+      try {
+        const shown = await importFile('flights', file, { as });
+        // Under row policies PostgreSQL keeps the details of a constraint to itself.
+        const shorter = ({ reason }: { reason: string }) => (typeof reason === 'string' ? expect.stringContaining(reason.replace(/: Key .*/, '')) : reason);
+        expect(await rejectsOf(shown.id, as)).toEqual(as === service ? rejects : rejects.map((reject) => ({ ...reject, reason: shorter(reject) })));
+        expect(shown).toMatchObject({ state: 'done', rows_read: 11, rows_written: 2, rows_rejected: 9, percent: 100, error: null });
+        expect(await rowsOf('select id, airline from public.flights order by id')).toEqual([{ id: 1, airline: 'AA' }, { id: 11, airline: 'UA' }]);
+      } finally {
+        if (as === member) await test.admin.rows('drop policy everyone on public.flights; alter table public.flights disable row level security');
+      }
+    });
+
+    it('of a foreign owner are refused by the row policy', async () => {
+      const shown = await importFile('notes', `id,owner,body\n1,${memberId},a\n2,${otherId},b\n3,${memberId},c\n`);
+      expect(shown).toMatchObject({ state: 'done', rows_written: 2, rows_rejected: 1 });
+      expect(await rejectsOf(shown.id)).toEqual([{ line: 3, column: null, value: `2,${otherId},b`, reason: 'new row violates row-level security policy for table "notes"' }]);
+    });
+
+    it('with bytes that are no UTF-8, or a NUL, are set aside', async () => {
+      const bytes = Buffer.concat([Buffer.from('id,note\n1,a\n2,'), Buffer.from([0xff, 0x41]), Buffer.from('\n3,c\n4,d\0e\n5,f\n')]);
+      for (const as of [member, service]) {
+        await empty('flights');
+        const shown = await importFile('flights', bytes, { as });
+        expect(await rejectsOf(shown.id, as)).toEqual([
+          { line: 3, column: null, value: '2,\ufffdA', reason: expect.stringContaining('invalid byte sequence for encoding "UTF8": 0xff') },
+          { line: 5, column: null, value: '4,d\u2400e', reason: 'invalid byte sequence for encoding "UTF8": 0x00' },
+        ]);
+        expect(await rowsOf('select id from public.flights order by id')).toEqual([{ id: 1 }, { id: 3 }, { id: 5 }]);
+      }
+    });
+
+    it('are found among many, in every part of every chunk', async () => {
+      const bad = new Set([0, 1, 777, 20_000, 20_001, 45_678, 59_999]);
+      const lines = Array.from({ length: 60_000 }, (_, i) => `${i},${bad.has(i) ? 'x' : i % 50},${'y'.repeat(35)}`);
+      for (const as of [member, service]) {
+        await empty('flights');
+        const shown = await importFile('flights', `id,delay,note\n${lines.join('\n')}\n`, { as });
+        expect(shown).toMatchObject({ state: 'done', rows_read: 60_000, rows_written: 60_000 - bad.size, rows_rejected: bad.size });
+        expect((await rejectsOf(shown.id, as)).map(({ line }) => line)).toEqual([...bad].map((i) => i + 2));
+      }
+    });
+
+    it('beyond max_errors end the import, which says what stays', async () => {
+      const shown = await importFile('flights', 'id,delay\n1,1\n2,x\n3,3\n4,x\n5,5\n', { query: 'max_errors=1' });
+      expect(shown).toMatchObject({
+        state: 'failed', rows_read: 4, rows_written: 2, rows_rejected: 2,
+        error: { code: 'too_many_rejects', message: '2 rows were refused; max_errors allows 1', details: '2 of the first 4 rows were written and stay; the rows after them were not read.' },
+      });
+      expect(await rowsOf('select id from public.flights order by id')).toEqual([{ id: 1 }, { id: 3 }]);
+    });
+
+    it('beyond max_errors through a stage: refusals of both passes count in the order of the file', async () => {
+      const file = `id,owner\n1,${memberId}\n1,${memberId}\n3,no uuid\n4,${memberId}\n5,no uuid\n6,${memberId}\n`;
+      const shown = await importFile('notes', file, { query: `max_errors=1` });
+      expect(shown).toMatchObject({ state: 'failed', rows_read: 3, rows_written: 1, rows_rejected: 2 });
+      expect((await rejectsOf(shown.id)).map(({ line }) => line)).toEqual([3, 4]);
+      expect(await rowsOf('select id from public.notes')).toEqual([{ id: 1 }]);
+    });
+
+    it('cannot pass as part of another row: a stray quote, a lone backslash and dot', async () => {
+      for (const as of [member, service]) {
+        await empty('flights');
+        const shown = await importFile('flights', 'id,note\n1,a\n\\.\n2,b\n3,"c\n4,d\n', { as });
+        expect(await rowsOf('select id from public.flights order by id')).toEqual([{ id: 1 }, { id: 2 }]);
+        expect((await rejectsOf(shown.id, as)).map(({ line }) => line)).toEqual([3, 5]);
+      }
+    });
+  });
+
+  describe('lines of JSON', () => {
+    beforeEach(() => empty('flights', 'notes'));
+    const type = 'application/x-ndjson';
+
+    it('become rows', async () => {
+      const shown = await importFile('flights', '{"id":1,"delay":5,"note":"a\\nb"}\n\n{"note":null,"id":2}\r\n{"id":"3","delay":"7"}', { type });
+      expect(shown).toMatchObject({ state: 'done', format: 'ndjson', rows_read: 3, rows_written: 3 });
+      expect(await rowsOf('select id, delay, note from public.flights order by id')).toEqual([{ id: 1, delay: 5, note: 'a\nb' }, { id: 2, delay: null, note: null }, { id: 3, delay: 7, note: null }]);
+    });
+
+    it('are set aside when they are no objects, no JSON, of other keys or wrong values', async () => {
+      const lines = ['{"id":1,"delay":1}', '{"id":2,"delay":"x"}', '[1]', '{"id":', '{"id":5,"extra":1}', '{"id":12345678901234567890}', '5', '{"id":8,"delay":8}', '{"id":1}'];
+      const shown = await importFile('flights', lines.join('\n'), { type });
+      expect(await rejectsOf(shown.id)).toEqual([
+        { line: 2, column: 'delay', value: 'x', reason: 'invalid input syntax for type integer: "x"' },
+        { line: 3, column: null, value: '[1]', reason: expect.any(String) },
+        { line: 4, column: null, value: '{"id":', reason: expect.stringContaining('invalid input syntax for type json') },
+        { line: 5, column: 'extra', value: '1', reason: expect.stringContaining('"extra" is no key of the first line') },
+        { line: 6, column: 'id', value: '12345678901234567890', reason: 'value "12345678901234567890" is out of range for type integer' },
+        { line: 7, column: null, value: '5', reason: expect.any(String) },
+        { line: 9, column: 'id', value: '1', reason: expect.stringContaining('duplicate key') },
+      ]);
+      expect(await rowsOf('select id from public.flights order by id')).toEqual([{ id: 1 }, { id: 8 }]);
+    });
+
+    it('pass over other keys where the columns are named', async () => {
+      expect(await importFile('flights', '{"other":[1]}\n{"id":2,"delay":"not looked at"}', { type, query: 'columns=id,note' })).toMatchObject({ rows_written: 1, rows_rejected: 1 });
+    });
+  });
+
+  describe('keys that are there already', () => {
+    beforeEach(async () => {
+      await empty('wanted');
+      await test.admin.rows(`insert into public.wanted values (1, 'old', 10), (2, 'old', 20)`);
+    });
+    const file = 'id,name\n1,new\n3,new\n3,newer\n';
+
+    it.each([
+      ['on_conflict=id', 3, 0, [{ id: 1, name: 'new', n: 10 }, { id: 2, name: 'old', n: 20 }, { id: 3, name: 'newer', n: null }]],
+      ['on_conflict=id&resolution=merge', 3, 0, [{ id: 1, name: 'new', n: 10 }, { id: 2, name: 'old', n: 20 }, { id: 3, name: 'newer', n: null }]],
+      ['resolution=ignore', 1, 0, [{ id: 1, name: 'old', n: 10 }, { id: 2, name: 'old', n: 20 }, { id: 3, name: 'new', n: null }]],
+      ['', 1, 2, [{ id: 1, name: 'old', n: 10 }, { id: 2, name: 'old', n: 20 }, { id: 3, name: 'new', n: null }]],
+    ])('%s', async (query, written, rejected, rows) => {
+      for (const as of [member, service]) {
+        await empty('wanted');
+        await test.admin.rows(`insert into public.wanted values (1, 'old', 10), (2, 'old', 20)`);
+        expect(await importFile('wanted', file, { query, as })).toMatchObject({ state: 'done', rows_read: 3, rows_written: written, rows_rejected: rejected });
+        expect(await rowsOf('select * from public.wanted order by id')).toEqual(rows);
+      }
+    });
+
+    it('merged rows that are bad are set aside, and the good ones of the same key stay', async () => {
+      const shown = await importFile('wanted', 'id,name,n\n5,a,1\n5,,2\n6,b,10\n7,c,3\n', { query: 'on_conflict=id' });
+      expect(shown).toMatchObject({ rows_written: 2, rows_rejected: 2 });
+      expect(await rowsOf('select * from public.wanted where id > 2 order by id')).toEqual([{ id: 5, name: 'a', n: 1 }, { id: 7, name: 'c', n: 3 }]);
+    });
+  });
+
+  describe('all or nothing', () => {
+    beforeEach(() => empty('flights', 'notes', 'wanted'));
+
+    it('writes every row of a clean file in one go', async () => {
+      const lines = Array.from({ length: 60_000 }, (_, i) => `${i},${'x'.repeat(40)}`);
+      for (const [as, collection] of [[service, 'flights'], [member, 'flights']] as const) {
+        await empty('flights');
+        expect(await importFile(collection, `id,note\n${lines.join('\n')}\n`, { as, query: 'mode=all' })).toMatchObject({ state: 'done', mode: 'all', rows_read: 60_000, rows_written: 60_000, percent: 100 });
+      }
+      expect(await rowsOf('select count(*)::int from public.flights')).toEqual([{ count: 60_000 }]);
+    });
+
+    it.each([
+      ['a wrong value', 'id,delay\n1,1\n2,x\n3,3\n4,y\n', [3, 5]],
+      ['a broken constraint', 'id,distance\n1,1\n2,-1\n1,2\n', [3, 4]],
+      ['both', 'id,delay,distance\n1,x,1\n2,2,-1\n3,3,3\n', [2, 3]],
+    ])('with %s writes nothing and says which rows are refused', async (_, file, lines) => {
+      for (const as of [member, service]) {
+        const shown = await importFile('flights', file, { as, query: 'mode=all' });
+        expect(shown).toMatchObject({ state: 'failed', rows_read: 0, rows_written: 0, rows_rejected: lines.length, error: { code: 'nothing_written', message: `${lines.length} rows were refused, so none was written (mode=all)` } });
+        expect((await rejectsOf(shown.id, as)).map(({ line }) => line)).toEqual(lines);
+        expect(await rowsOf('select count(*)::int from public.flights')).toEqual([{ count: 0 }]);
+      }
+    });
+
+    it('of JSON is the same', async () => {
+      const type = 'application/x-ndjson';
+      expect(await importFile('flights', '{"id":1}\n{"id":2}\n', { type, query: 'mode=all' })).toMatchObject({ state: 'done', rows_written: 2 });
+      const shown = await importFile('flights', '{"id":3}\n{"id":"x"}\n', { type, query: 'mode=all' });
+      expect(shown).toMatchObject({ state: 'failed', rows_written: 0, rows_rejected: 1 });
+    });
+
+    it('merges', async () => {
+      await test.admin.rows(`insert into public.wanted values (1, 'old', 10)`);
+      expect(await importFile('wanted', 'id,name\n1,new\n1,newer\n', { query: 'mode=all&on_conflict=id' })).toMatchObject({ state: 'done', rows_written: 2 });
+      expect(await rowsOf('select * from public.wanted')).toEqual([{ id: 1, name: 'newer', n: 10 }]);
+    });
+  });
+});
+
+function* chunksOf(bytes: Buffer, size = 64 * 1024): Generator<Buffer> {
+  for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
+}
