@@ -1,1 +1,11 @@
-export {};
+export { compile, type Compiled, type SqlStatement } from './compile.ts';
+export { faultOfDatabase, type DatabaseReport } from './fault-of-database.ts';
+export { fault, restFaults, type RestFaultCode } from './faults.ts';
+export { defaultLimits, type Limits } from './limits.ts';
+export type { RestOptions } from './options.ts';
+export { readExplained, readOutcome, verify, withEstimate, type Outcome } from './outcome.ts';
+export { parse, type Action, type ParseTerms, type Request, type RestRequest } from './parse.ts';
+export { makePlan, type Access, type CallPlan, type DescribePlan, type Plan, type ReadPlan, type StatementPlan, type WritePlan } from './plan.ts';
+export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
+export { render, renderDescription, type RestAnswer } from './render.ts';
+export type { Collection, Isolation, QualifiedName, RoleSettings, SchemaCache } from './schema-cache.ts';

@@ -1,1 +1,2 @@
-export {};
+export { RestService } from './rest.service.ts';
+export { SchemaKeeper, type Known, type RestTerms, type SchemaState } from './schema-keeper.ts';

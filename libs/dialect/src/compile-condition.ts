@@ -1,0 +1,84 @@
+import type { Operation, QuantifiedOperator, SearchOperator, SimpleOperator } from './parse-filter.ts';
+import type { ColumnRef, Condition, Embed } from './plan-types.ts';
+import { arrayLiteral, quoteLiteral, quoteName, type Values } from './sql.ts';
+
+const quantifiedSql: Readonly<Record<QuantifiedOperator, string>> = { eq: '=', gte: '>=', gt: '>', lte: '<=', lt: '<', like: 'like', ilike: 'ilike', match: '~', imatch: '~*' };
+const simpleSql: Readonly<Record<SimpleOperator, string>> = { neq: '<>', cs: '@>', cd: '<@', ov: '&&', sl: '<<', sr: '>>', nxr: '&<', nxl: '&>', adj: '-|-' };
+const searchSql: Readonly<Record<SearchOperator, string>> = { fts: 'to_tsquery', plfts: 'plainto_tsquery', phfts: 'phraseto_tsquery', wfts: 'websearch_to_tsquery' };
+const isSql = { null: 'null', not_null: 'not null', true: 'true', false: 'false', unknown: 'unknown' } as const;
+
+/** Where a condition is written: the alias of its columns, the values, and how presence of related rows is asked. */
+export interface ConditionTerms {
+  readonly alias: string;
+  readonly values: Values;
+  readonly existence: (embed: Embed) => string;
+}
+
+/** Writes a condition as SQL. */
+export function conditionSql(condition: Condition, terms: ConditionTerms): string {
+  switch (condition.kind) {
+    case 'logic': {
+      const all = condition.conditions.map((inner) => conditionSql(inner, terms)).join(` ${condition.operator} `);
+      return condition.isNegated ? `not (${all})` : `(${all})`;
+    }
+    case 'presence':
+      return `${condition.isNegated ? 'not ' : ''}${terms.existence(condition.embed)}`;
+    case 'filter': {
+      const text = comparisonSql(condition, terms);
+      return condition.isNegated ? `not (${text})` : text;
+    }
+  }
+}
+
+/** A column, and the way into its JSON value. */
+export function columnSql(alias: string, { name, path, isJson }: ColumnRef): string {
+  const column = name === '*' ? `${quoteName(alias)}.*` : `${quoteName(alias)}.${quoteName(name)}`;
+  if (path.length === 0) return column;
+  const steps = path.map(({ arrow, key, isIndex }) => `${arrow}${quoteLiteral(key)}${isIndex ? '::int' : ''}`).join('');
+  return `${isJson ? column : `to_jsonb(${column})`}${steps}`;
+}
+
+type FilterCondition = Extract<Condition, { kind: 'filter' }>;
+
+function comparisonSql({ column, isTsVector, operation, parser }: FilterCondition, { alias, values }: ConditionTerms): string {
+  const field = columnSql(alias, column);
+  switch (operation.kind) {
+    case 'quantified':
+      return `${field} ${quantifiedSql[operation.operator]} ${quantifiedValue(operation, parser, values)}`;
+    case 'simple':
+      return `${field} ${simpleSql[operation.operator]} ${parsed(values.bind(operation.value), parser)}`;
+    case 'in':
+      // An array, and not `in (…)`: it may be empty, and its length is no part of the statement's shape.
+      return `${field} = any (${arrayValue(listLiteral(operation.values), parser, values)})`;
+    case 'is':
+      return `${field} is ${isSql[operation.value]}`;
+    case 'isdistinct':
+      return `${field} is distinct from ${parsed(values.bind(operation.value), parser)}`;
+    case 'search': {
+      const config = operation.config === null ? '' : `${quoteLiteral(operation.config)}, `;
+      const vector = isTsVector && column.path.length === 0 ? field : `to_tsvector(${config}${field})`;
+      return `${vector} @@ ${searchSql[operation.operator]}(${config}${values.bind(operation.value)})`;
+    }
+  }
+}
+
+function quantifiedValue({ operator, quantifier, value }: Extract<Operation, { kind: 'quantified' }>, parser: string | null, values: Values): string {
+  const isPattern = operator === 'like' || operator === 'ilike';
+  const text = isPattern ? value.replaceAll('*', '%') : value;
+  if (quantifier !== null) return `${quantifier} (${arrayValue(text, isPattern ? null : parser, values)})`;
+  return isPattern ? values.bind(text) : parsed(values.bind(text), parser);
+}
+
+/** `in.()` reads as one empty text, and means no value at all. */
+function listLiteral(elements: readonly string[]): string {
+  return elements.length === 1 && elements[0] === '' ? '{}' : arrayLiteral(elements);
+}
+
+function arrayValue(literal: string, parser: string | null, values: Values): string {
+  const value = values.bind(literal);
+  return parser === null ? value : `select ${parser}(unnest(${value}::text[]))`;
+}
+
+function parsed(value: string, parser: string | null): string {
+  return parser === null ? value : `${parser}(${value})`;
+}

@@ -1,0 +1,121 @@
+import { plainConditions, whereOf } from './compile-read.ts';
+import type { Body } from './parse-body.ts';
+import type { Returning, WriteColumn, WritePlan } from './plan.ts';
+import { quoteName, quoteQualified, type Values } from './sql.ts';
+
+/** The rows of the body. */
+export const bodyName = 'pgrst_body';
+
+/** Counts the rows that an upsert inserted: one more for each tried, one less for each that was there. */
+const insertedSetting = 'pgrst.inserted';
+export const insertedSql = `nullif(current_setting('${insertedSetting}', true), '')`;
+const countInserted = (change: '+ 1' | '- 1'): string => `set_config('${insertedSetting}', (coalesce(${insertedSql}::int, 0) ${change})::text, true) <> ''`;
+
+/** Writes the statement that inserts, updates or deletes. */
+export function writeSql(plan: WritePlan, values: Values): string {
+  switch (plan.write) {
+    case 'insert':
+    case 'put':
+      return insertSql(plan, values);
+    case 'update':
+      return updateSql(plan, values);
+    case 'delete':
+      return deleteSql(plan, values);
+  }
+}
+
+/** Whether the answer's status depends on how many rows were new. */
+export function countsInserted({ conflict }: WritePlan): boolean {
+  return conflict?.resolution === 'merge';
+}
+
+function insertSql(plan: WritePlan, values: Values): string {
+  const { collection, columns } = plan;
+  const names = columns.map(({ name }) => quoteName(name)).join(', ');
+  const list = columns.length === 0 ? '' : ` (${names})`;
+  return `insert into ${quoteQualified(collection)} as ${quoteName(collection.name)}${list} ${insertedRows(plan, values)}${conflictSql(plan)} ${returningSql(plan.returning, collection.name)}`;
+}
+
+function insertedRows(plan: WritePlan, values: Values): string {
+  const { body, columns } = plan;
+  const conditions = [...(countsInserted(plan) ? [countInserted('+ 1')] : []), ...plainConditions(plan.conditions, bodyName, values)];
+  if (columns.length === 0 && body!.isObject && conditions.length === 0) return 'default values';
+  const names = columns.map(({ name }) => `${bodyName}.${quoteName(name)}`).join(', ');
+  return `select ${names} from ${bodyRows(plan, values)}${whereOf(conditions)}`;
+}
+
+function conflictSql({ conflict, columns }: WritePlan): string {
+  if (conflict === null) return '';
+  const target = ` on conflict (${conflict.columns.map(quoteName).join(', ')})`;
+  if (conflict.resolution === 'ignore' || columns.length === 0) return `${target} do nothing`;
+  const changes = columns.map(({ name }) => `${quoteName(name)} = excluded.${quoteName(name)}`).join(', ');
+  return `${target} do update set ${changes} where ${countInserted('- 1')}`;
+}
+
+function updateSql(plan: WritePlan, values: Values): string {
+  const { collection, columns, returning } = plan;
+  const table = `${quoteQualified(collection)} as ${quoteName(collection.name)}`;
+  // Nothing to change: no row is touched, but the answer's columns must exist.
+  if (columns.length === 0) return `select ${returningList(returning, collection.name)} from ${table} where false`;
+  const changes = columns.map(({ name }) => `${quoteName(name)} = ${bodyName}.${quoteName(name)}`).join(', ');
+  const where = whereOf(plainConditions(plan.conditions, collection.name, values));
+  return `update ${table} set ${changes} from ${bodyRows(plan, values, true)}${where} ${returningSql(returning, collection.name)}`;
+}
+
+function deleteSql({ collection, conditions, returning }: WritePlan, values: Values): string {
+  const where = whereOf(plainConditions(conditions, collection.name, values));
+  return `delete from ${quoteQualified(collection)} as ${quoteName(collection.name)}${where} ${returningSql(returning, collection.name)}`;
+}
+
+function returningSql(returning: Returning, alias: string): string {
+  return `returning ${returningList(returning, alias)}`;
+}
+
+/** The columns that what follows reads; `1` where it only counts. */
+export function returningList(returning: Returning, alias: string): string {
+  if (returning === null) return '1';
+  const columns = [...(returning.hasStar ? [`${quoteName(alias)}.*`] : []), ...returning.names.map((name) => `${quoteName(alias)}.${quoteName(name)}`)];
+  return columns.length === 0 ? '1' : columns.join(', ');
+}
+
+/** The body as rows of the columns' types, read by PostgreSQL from the JSON text itself. */
+function bodyRows({ body, columns, usesDefaults }: WritePlan, values: Values, isSingle = false): string {
+  const json = body!;
+  if (columns.length === 0) return `${elements(json, values)} as ${bodyName}`;
+  if (usesDefaults) return rowsWithDefaults(json, columns, values, isSingle);
+  const limit = isSingle && !json.isObject ? ' limit 1' : '';
+  const rows = `json_to_record${json.isObject ? '' : 'set'}(${values.bind(json.text)}::json)`;
+  const hasParsers = columns.some(({ parser }) => parser !== null);
+  if (!hasParsers && limit === '') return `${rows} as ${bodyName}(${definitions(columns)})`;
+  return `(select ${columns.map(parsedColumn).join(', ')} from ${rows} as r(${definitions(columns)})${limit}) as ${bodyName}`;
+}
+
+/** Where a key is absent, the column's default expression is evaluated for that row. */
+function rowsWithDefaults(json: JsonBody, columns: readonly WriteColumn[], values: Values, isSingle: boolean): string {
+  const list = columns.map((column) => {
+    const value = column.parser === null ? `r.${quoteName(column.name)}` : `${column.parser}(r.${quoteName(column.name)})`;
+    if (column.default === null) return `${value} as ${quoteName(column.name)}`;
+    return `case when (e.element -> ${keyLiteral(column.name)}) is null then ${column.default} else ${value} end as ${quoteName(column.name)}`;
+  });
+  const rows = `${elements(json, values)} as e(element), json_to_record(e.element) as r(${definitions(columns)})`;
+  return `(select ${list.join(', ')} from ${rows}${isSingle ? ' limit 1' : ''}) as ${bodyName}`;
+}
+
+type JsonBody = Extract<Body, { kind: 'json' }>;
+
+function elements(json: JsonBody, values: Values): string {
+  const text = `${values.bind(json.text)}::json`;
+  return json.isObject ? `(select ${text})` : `json_array_elements(${text})`;
+}
+
+function definitions(columns: readonly WriteColumn[]): string {
+  return columns.map(({ name, type, parser }) => `${quoteName(name)} ${parser === null ? type : 'json'}`).join(', ');
+}
+
+function parsedColumn({ name, parser }: WriteColumn): string {
+  return parser === null ? `r.${quoteName(name)}` : `${parser}(r.${quoteName(name)}) as ${quoteName(name)}`;
+}
+
+function keyLiteral(name: string): string {
+  return `'${name.replaceAll("'", "''")}'::text`;
+}

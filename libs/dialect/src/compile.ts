@@ -1,0 +1,157 @@
+import { callSql, scalarName } from './compile-call.ts';
+import { countRows, matchingRows, rowsName, selectRows } from './compile-read.ts';
+import { countsInserted, insertedSql, writeSql } from './compile-write.ts';
+import type { PlanOption } from './media-types.ts';
+import type { Shape } from './negotiate.ts';
+import type { CallPlan, ReadPlan, StatementPlan, WritePlan } from './plan.ts';
+import type { Node } from './plan-types.ts';
+import { returnsScalar, type Routine } from './schema-cache.ts';
+import { quoteLiteral, quoteName, quoteQualified, Values } from './sql.ts';
+import { isEverything } from './window.ts';
+
+/** SQL with its values. The text depends on the request's shape only, so it may be prepared and kept. */
+export interface SqlStatement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+export interface Compiled {
+  /** Gives one row: the columns of `outcomeColumns`. */
+  readonly main: SqlStatement;
+  /** Asks the planner how many rows there may be, as JSON; null where nobody asked. */
+  readonly estimate: SqlStatement | null;
+}
+
+/** What the main statement gives, in this order. */
+export const outcomeColumns = ['total', 'page', 'body', 'headers', 'status', 'inserted', 'location'] as const;
+
+/** Writes a plan as SQL: one statement, in which PostgreSQL makes the body. */
+export function compile(plan: StatementPlan): Compiled {
+  const values = new Values();
+  const text = mainSql(plan, values);
+  const { media } = plan.answer;
+  const main = media.kind === 'plan' ? explained(text, media.format, media.options) : text;
+  return { main: { text: main, values: values.all }, estimate: estimateOf(plan) };
+}
+
+function mainSql(plan: StatementPlan, values: Values): string {
+  switch (plan.kind) {
+    case 'read':
+      return readStatement(plan, values);
+    case 'write':
+      return writeStatement(plan, values);
+    case 'call':
+      return callStatement(plan, values);
+  }
+}
+
+/** The rows of the answer. */
+const answerName = '"answer"';
+
+function readStatement(plan: ReadPlan, values: Values): string {
+  const rows = selectRows(plan.root, values);
+  const total = totalSql(plan, values);
+  return `with ${answerName} as (${rows}) ${outcome({ total, body: bodySql(plan.answer.shape, null) })}`;
+}
+
+function writeStatement(plan: WritePlan, values: Values): string {
+  const written = `with ${rowsName} as (${writeSql(plan, values)})`;
+  const inserted = countsInserted(plan) ? insertedSql : 'null';
+  const location = plan.wantsLocation ? locationSql(plan.collection.primaryKey) : 'null';
+  // Without a body nothing is selected: the columns asked for may not be among those returned.
+  if (plan.answer.shape.kind === 'nothing') return `${written}, ${answerName} as (select * from ${rowsName}) ${outcome({ inserted, location })}`;
+  return `${written}, ${answerName} as (${selectRows(plan.root, values)}) ${outcome({ inserted, location, body: bodySql(plan.answer.shape, null) })}`;
+}
+
+function callStatement(plan: CallPlan, values: Values): string {
+  const called = callSql(plan, values);
+  const rows = selectRows(plan.root, values);
+  const page = plan.routine.returns.isSet ? 'count(*)' : '1';
+  return `with ${rowsName} as (${called}), ${answerName} as (${rows}) ${outcome({ total: totalSql(plan, values), page, body: bodySql(plan.answer.shape, plan.routine) })}`;
+}
+
+interface Outcome {
+  readonly total?: string;
+  readonly page?: string;
+  readonly body?: string;
+  readonly inserted?: string;
+  readonly location?: string;
+}
+
+function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null' }: Outcome): string {
+  const setting = (name: string): string => `nullif(current_setting('${name}', true), '')`;
+  return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location} from ${answerName}`;
+}
+
+/** How the body is aggregated from the rows; PostgreSQL writes it, so numbers keep their digits and keys their order. */
+function bodySql(shape: Shape, routine: Routine | null): string {
+  const isScalar = routine !== null && returnsScalar(routine);
+  const item = isScalar ? `${answerName}.${scalarName}` : `${answerName}.*`;
+  const isOne = routine !== null && !routine.returns.isSet;
+  const one = (json: string): string => `coalesce(${json}->0, 'null')`;
+  const many = (json: string): string => `coalesce(${json}, '[]')`;
+  const stripped = (json: string): string => `json_strip_nulls(${json})`;
+  const all = `json_agg(${item})`;
+  switch (shape.kind) {
+    case 'nothing':
+      return 'null';
+    case 'array':
+      return isOne ? one(all) : many(all);
+    case 'stripped-array':
+      return isOne ? one(stripped(all)) : many(stripped(all));
+    case 'object':
+      return one(shape.isStripped ? stripped(all) : all);
+    case 'csv':
+      return csvSql();
+    case 'geojson':
+      return `json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(ST_AsGeoJSON(${item})::json), '[]'))`;
+    case 'custom':
+      return customSql(shape, item, isScalar);
+  }
+}
+
+function customSql({ aggregate, rowType }: Extract<Shape, { kind: 'custom' }>, item: string, isScalar: boolean): string {
+  const argument = isScalar || rowType === null ? item : `(${item})::${quoteQualified(rowType)}`;
+  return `${quoteQualified(aggregate)}(${argument})`;
+}
+
+/** PostgreSQL's own text of a row is CSV between brackets. */
+function csvSql(): string {
+  const quoted = `case when k ~ '[",\\n\\r]' then '"' || replace(k, '"', '""') || '"' else k end`;
+  const header = `(select coalesce(string_agg(${quoted}, ','), '') from json_object_keys((select row_to_json(h.*) from ${answerName} as h limit 1)) as k)`;
+  const line = `substring((${answerName}.*)::text, 2, length((${answerName}.*)::text) - 2)`;
+  return `${header} || E'\\n' || coalesce(string_agg(${line}, E'\\n'), '')`;
+}
+
+/** The key of the one row that was written, as JSON of texts. */
+function locationSql(primaryKey: readonly string[]): string {
+  if (primaryKey.length === 0) return 'null';
+  const members = primaryKey.map((name) => `${quoteLiteral(name)}, ${answerName}.${quoteName(name)}::text`).join(', ');
+  return `case when count(*) = 1 then min(json_build_object(${members})::text) end`;
+}
+
+/** How many rows there are beyond the page. Without a window the page is all, and is counted already. */
+function totalSql({ root, request, maxRows }: ReadPlan | CallPlan, values: Values): string {
+  const { count } = request.preferences;
+  if (count !== 'exact' && count !== 'estimated') return 'null';
+  if (isEverything(root.window)) return 'count(*)';
+  // One more than a page: enough to know that there are more, and then the estimate counts.
+  const limit = count === 'estimated' && maxRows !== null ? maxRows + 1 : null;
+  return `(${countRows(countedNode(root), values, limit)})`;
+}
+
+/** Counting needs nothing of what is given, unless rows are grouped by it. */
+function countedNode(root: Node): Node {
+  return { ...root, order: [] };
+}
+
+function estimateOf(plan: StatementPlan): SqlStatement | null {
+  const { count } = plan.request.preferences;
+  if (plan.kind !== 'read' || (count !== 'planned' && count !== 'estimated')) return null;
+  const values = new Values();
+  return { text: `explain (format json) ${matchingRows(plan.root, values)}`, values: values.all };
+}
+
+function explained(text: string, format: 'json' | 'text', options: readonly PlanOption[]): string {
+  return `explain (format ${format}${options.map((option) => `, ${option}`).join('')}) ${text}`;
+}

@@ -1,0 +1,190 @@
+import { fault } from './faults.ts';
+import type { Limits } from './limits.ts';
+import { comma, readField, readIdentifier, readName, type FieldName } from './parse-field.ts';
+import { readAll, type Scanner } from './scanner.ts';
+
+export type AggregateName = 'sum' | 'avg' | 'count' | 'max' | 'min';
+
+/** A field to give, perhaps cast, aggregated and renamed. `*` is the field of that name, without a path. */
+export interface SelectField {
+  readonly kind: 'field';
+  readonly field: FieldName;
+  readonly alias: string | null;
+  readonly cast: string | null;
+  readonly aggregate: { readonly name: AggregateName; readonly cast: string | null } | null;
+}
+
+/** A related collection to embed, or to spread into its parent. */
+export interface SelectEmbed {
+  readonly kind: 'embed';
+  readonly name: string;
+  readonly alias: string | null;
+  readonly hint: string | null;
+  readonly join: 'inner' | 'left' | null;
+  readonly isSpread: boolean;
+  readonly items: readonly SelectItem[];
+}
+
+export type SelectItem = SelectField | SelectEmbed;
+
+type EmbedHead = Omit<SelectEmbed, 'kind' | 'items'>;
+
+const star: SelectField = { kind: 'field', field: { name: '*', path: [] }, alias: null, cast: null, aggregate: null };
+const aggregates: readonly AggregateName[] = ['sum', 'avg', 'count', 'max', 'min'];
+
+/**
+ * Reads the `select` parameter.
+ * @throws Fault PGRST100 where it does not follow the grammar or asks for more than the limits.
+ */
+export function parseSelect(text: string, limits: Limits): readonly SelectItem[] {
+  if (text === '*') return [star];
+  return readAll(text, `failed to parse select parameter (${text})`, (scanner) => readItems(scanner, new Budget(limits), 0));
+}
+
+/** Counts what one `select` asks for. */
+class Budget {
+  private items = 0;
+  private embeds = 0;
+
+  constructor(private readonly limits: Limits) {}
+
+  item(): void {
+    this.items += 1;
+    if (this.items > this.limits.selectItems) throw tooMuch(`select names more than ${this.limits.selectItems} items`);
+  }
+
+  embed(depth: number): void {
+    this.embeds += 1;
+    if (this.embeds > this.limits.embeds) throw tooMuch(`select embeds more than ${this.limits.embeds} resources`);
+    if (depth > this.limits.embedDepth) throw tooMuch(`select embeds deeper than ${this.limits.embedDepth} levels`);
+  }
+}
+
+function tooMuch(message: string): Error {
+  return fault('PGRST100', { message, details: 'This is a limit of the server.' });
+}
+
+/** Items separated by commas; there may be none. */
+function readItems(scanner: Scanner, budget: Budget, depth: number): SelectItem[] | null {
+  const items: SelectItem[] = [];
+  const start = scanner.position;
+  for (;;) {
+    const item = readItem(scanner, budget, depth);
+    if (item === null) return items.length === 0 && scanner.position === start ? items : null;
+    budget.item();
+    items.push(item);
+    if (!comma(scanner)) return items;
+  }
+}
+
+function readItem(scanner: Scanner, budget: Budget, depth: number): SelectItem | null {
+  const plain = readPlainField(scanner);
+  if (plain !== null) return plain;
+  const head = scanner.attempt(() => readSpreadHead(scanner)) ?? scanner.attempt(() => readEmbedHead(scanner));
+  if (head === null) return readSelectField(scanner);
+  budget.embed(depth + 1);
+  if (!scanner.char('(')) return null;
+  const items = readItems(scanner, budget, depth + 1);
+  if (items === null || !scanner.char(')')) return null;
+  return { kind: 'embed', ...head, items };
+}
+
+const plainName = /[A-Za-z_][A-Za-z0-9_]*(?=[,)]|$)/y;
+
+/** Most items are bare names; they need none of the attempts below. */
+function readPlainField(scanner: Scanner): SelectField | null {
+  plainName.lastIndex = scanner.position;
+  const name = plainName.exec(scanner.text)?.[0];
+  if (name === undefined) return null;
+  scanner.take(plainName, []);
+  return { ...star, field: { name, path: [] } };
+}
+
+function readSpreadHead(scanner: Scanner): EmbedHead | null {
+  scanner.blanks();
+  if (!scanner.word('...')) return null;
+  const name = readName(scanner);
+  return name === null ? null : readEmbedTail(scanner, { name, alias: null, isSpread: true });
+}
+
+function readEmbedHead(scanner: Scanner): EmbedHead | null {
+  scanner.blanks();
+  const alias = readAlias(scanner);
+  const name = readName(scanner);
+  // A bare `count` is a column, `count()` the aggregate.
+  return name === null || name === 'count' ? null : readEmbedTail(scanner, { name, alias, isSpread: false });
+}
+
+/** `!hint`, `!inner` and `!left` in any order, up to the opening parenthesis. */
+function readEmbedTail(scanner: Scanner, start: Pick<SelectEmbed, 'name' | 'alias' | 'isSpread'>): EmbedHead | null {
+  let hint: string | null = null;
+  let join: 'inner' | 'left' | null = null;
+  for (let i = 0; i < 2 && scanner.char('!'); i += 1) {
+    const param = scanner.word('left') ? 'left' : scanner.word('inner') ? 'inner' : null;
+    if (param !== null) join ??= param;
+    else {
+      const name = readName(scanner);
+      if (name === null) return null;
+      hint ??= name;
+    }
+  }
+  scanner.blanks();
+  return scanner.sees('(') ? { ...start, hint, join } : null;
+}
+
+function readSelectField(scanner: Scanner): SelectField | null {
+  scanner.blanks();
+  const item =
+    scanner.attempt(() => (scanner.word('*') && endsItem(scanner) ? star : null)) ??
+    scanner.attempt(() => readRowCount(scanner)) ??
+    readFieldItem(scanner);
+  scanner.blanks();
+  return item;
+}
+
+function readRowCount(scanner: Scanner): SelectField | null {
+  const alias = readAlias(scanner);
+  if (!scanner.word('count()')) return null;
+  const cast = readCast(scanner);
+  if (cast === undefined || !endsItem(scanner)) return null;
+  return { ...star, alias, aggregate: { name: 'count', cast } };
+}
+
+function readFieldItem(scanner: Scanner): SelectField | null {
+  const alias = readAlias(scanner);
+  const field = readField(scanner);
+  if (field === null) return null;
+  const cast = readCast(scanner);
+  if (cast === undefined) return null;
+  const name = scanner.attempt(() => readAggregate(scanner));
+  const aggregateCast = readCast(scanner);
+  if (aggregateCast === undefined || !endsItem(scanner)) return null;
+  return { kind: 'field', field, alias, cast, aggregate: name === null ? null : { name, cast: aggregateCast } };
+}
+
+function readAggregate(scanner: Scanner): AggregateName | null {
+  if (!scanner.char('.')) return null;
+  const name = aggregates.find((word) => scanner.word(word)) ?? null;
+  return name !== null && scanner.word('()') ? name : null;
+}
+
+/** `alias:`, but not the first colon of a cast. */
+function readAlias(scanner: Scanner): string | null {
+  return scanner.attempt(() => {
+    const name = readName(scanner);
+    if (name === null || !scanner.char(':')) return null;
+    if (scanner.text[scanner.position] !== ':') return name;
+    scanner.refuse(scanner.position, null);
+    return null;
+  });
+}
+
+/** `::type`; null where there is none, undefined where the type is missing. */
+function readCast(scanner: Scanner): string | null | undefined {
+  if (!scanner.word('::')) return null;
+  return readIdentifier(scanner) ?? undefined;
+}
+
+function endsItem(scanner: Scanner): boolean {
+  return scanner.sees(')') || scanner.sees(',') || scanner.ends();
+}

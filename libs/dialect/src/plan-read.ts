@@ -1,0 +1,298 @@
+import { fault } from './faults.ts';
+import { findRelationship } from './find-relationship.ts';
+import type { FieldName } from './parse-field.ts';
+import type { Filter, Tree } from './parse-filter.ts';
+import type { OrderTerm } from './parse-order.ts';
+import type { Placed } from './parse-query.ts';
+import type { SelectEmbed, SelectField, SelectItem } from './parse-select.ts';
+import type { ColumnRef, Condition, Embed, Join, Node, Order, Output, Source } from './plan-types.ts';
+import { castKey, findCollection, isToOne, keyOf, type Collection, type QualifiedName, type Relationship, type SchemaCache } from './schema-cache.ts';
+import { resolveCast } from './resolve-cast.ts';
+import { capped, everything, type Window } from './window.ts';
+
+/** What is asked of the rows: which of them, in which order, and what of them. */
+export interface ReadTerms {
+  /** The name under which relationships are looked up: the collection, or what a function returns. */
+  readonly origin: QualifiedName;
+  readonly source: Source;
+  readonly select: readonly SelectItem[];
+  readonly filters: readonly Placed<Filter>[];
+  readonly logic: readonly Placed<Tree>[];
+  readonly orders: readonly Placed<readonly OrderTerm[]>[];
+  readonly windows: readonly Placed<Window>[];
+  readonly window: Window;
+  readonly maxRows: number | null;
+  readonly areAggregatesAllowed: boolean;
+}
+
+export interface ReadTree {
+  readonly root: Node;
+  /** Embeds that were named by their target though they have an alias: old, and still heard. */
+  readonly legacyNames: readonly { readonly name: string; readonly alias: string }[];
+}
+
+/**
+ * Looks up everything that a read names and makes the tree that SQL is written from.
+ * @throws Fault PGRST108, 118, 120, 123, 127, 200, 201.
+ */
+export function planRead(cache: SchemaCache, terms: ReadTerms): ReadTree {
+  const planner = new ReadPlanner(cache, terms);
+  const draft = planner.draftRoot();
+  planner.place(draft);
+  return { root: planner.finish(draft), legacyNames: planner.legacyNames };
+}
+
+/** A node while it is being filled. */
+interface Draft {
+  readonly source: Source;
+  readonly alias: string;
+  readonly origin: QualifiedName;
+  readonly collection: Collection | null;
+  readonly items: readonly SelectItem[];
+  readonly embeds: EmbedDraft[];
+  readonly join: Join | null;
+  readonly filters: Filter[];
+  readonly trees: Tree[];
+  order: readonly OrderTerm[];
+  window: Window;
+}
+
+interface EmbedDraft {
+  readonly select: SelectEmbed;
+  readonly relationship: Relationship;
+  readonly draft: Draft;
+}
+
+class ReadPlanner {
+  readonly legacyNames: { name: string; alias: string }[] = [];
+  private readonly aliases = new Set<string>();
+
+  constructor(
+    private readonly cache: SchemaCache,
+    private readonly terms: ReadTerms,
+  ) {}
+
+  draftRoot(): Draft {
+    const { origin, source, select, window } = this.terms;
+    const draft = this.draft({ origin, source, alias: this.freeAlias(origin.name), items: select, join: null });
+    draft.window = window;
+    this.draftEmbeds(draft, 1);
+    return draft;
+  }
+
+  /** Gives filters, orders and windows to the nodes that they are about. */
+  place(root: Draft): void {
+    for (const { path, what } of this.terms.filters) this.find(root, path).filters.push(what);
+    for (const { path, what } of this.terms.logic) this.find(root, path).trees.push(what);
+    for (const { path, what } of this.terms.orders) this.find(root, path).order = what;
+    for (const { path, what } of this.terms.windows) {
+      if (path.length > 0) this.find(root, path).window = checkedEmbedWindow(what);
+    }
+  }
+
+  finish(draft: Draft, isExpanding = false): Node {
+    const isAggregating = draft.items.some((item) => item.kind === 'field' && item.aggregate !== null) || draft.embeds.some(liftsAggregates);
+    const embeds = new Map(draft.embeds.map((embed) => [embed.select, this.finishEmbed(embed, isExpanding || isAggregating)]));
+    const list = [...embeds.values()];
+    const inner = list.filter(({ isInner }) => isInner).map((embed): Condition => ({ kind: 'presence', embed, isNegated: false }));
+    return {
+      source: draft.source,
+      alias: draft.alias,
+      collection: draft.collection,
+      outputs: this.outputs(draft, embeds, isExpanding || isAggregating),
+      conditions: [...draft.filters.map((filter) => this.condition(draft, filter, list)), ...draft.trees.map((tree) => this.condition(draft, tree, list)), ...inner],
+      order: draft.order.map((term) => this.order(draft, term, list)),
+      window: capped(draft.window, this.terms.maxRows),
+      embeds: list,
+      join: draft.join,
+    };
+  }
+
+  private draft(start: Pick<Draft, 'origin' | 'source' | 'alias' | 'items' | 'join'>): Draft {
+    return { ...start, collection: findCollection(this.cache, start.origin) ?? null, embeds: [], filters: [], trees: [], order: [], window: everything };
+  }
+
+  private draftEmbeds(parent: Draft, depth: number): void {
+    for (const item of parent.items) {
+      if (item.kind !== 'embed') continue;
+      const relationship = findRelationship(this.cache, parent.origin, item.name, item.hint);
+      const alias = this.freeAlias(`${relationship.target.name}_${depth}`);
+      const draft = this.draft({ origin: relationship.target, source: sourceOf(relationship, parent), alias, items: item.items, join: this.joinOf(relationship, parent, depth) });
+      parent.embeds.push({ select: item, relationship, draft });
+      this.draftEmbeds(draft, depth + 1);
+    }
+  }
+
+  private joinOf(relationship: Relationship, parent: Draft, depth: number): Join {
+    const start = { parentAlias: parent.alias, columns: [], junction: null };
+    if (relationship.kind === 'computed') return start;
+    const { junction } = relationship;
+    if (junction === null) return { ...start, columns: relationship.columns };
+    return {
+      ...start,
+      junction: { name: { schema: junction.schema, name: junction.name }, alias: this.freeAlias(`${junction.name}_${depth}`), parentColumns: junction.originColumns, ownColumns: junction.targetColumns },
+    };
+  }
+
+  /** Names in SQL are unique in the whole tree: an inner one never hides an outer one that a join needs. */
+  private freeAlias(wanted: string): string {
+    let alias = wanted;
+    for (let i = 2; this.aliases.has(alias); i += 1) alias = `${wanted}_${i}`;
+    this.aliases.add(alias);
+    return alias;
+  }
+
+  private find(draft: Draft, path: readonly string[]): Draft {
+    const [name, ...rest] = path;
+    if (name === undefined) return draft;
+    const byKey = draft.embeds.find(({ select }) => (select.alias ?? select.name) === name);
+    const found = byKey ?? draft.embeds.find(({ select }) => select.name === name);
+    if (found === undefined) throw notEmbedded(name);
+    if (byKey === undefined) this.legacyNames.push({ name, alias: found.select.alias! });
+    return this.find(found.draft, rest);
+  }
+
+  private finishEmbed({ select, relationship, draft }: EmbedDraft, isParentExpanding: boolean): Embed {
+    const toOne = isToOne(relationship);
+    const shape = select.isSpread ? (toOne ? 'spread-one' : 'spread-many') : toOne ? 'object' : 'array';
+    if (shape === 'spread-many' && (draft.items.some(isAggregate) || draft.embeds.some(liftsAggregates))) {
+      throw fault('PGRST127', { details: 'Aggregates are not implemented for one-to-many or many-to-many spreads.' });
+    }
+    const isExpanding = shape === 'spread-many' || (shape === 'spread-one' && isParentExpanding);
+    const node = this.finish(draft, isExpanding);
+    return {
+      name: select.name,
+      alias: select.alias,
+      key: select.alias ?? select.name,
+      relationship,
+      shape,
+      isInner: select.join === 'inner',
+      isEmpty: select.items.every((item) => item.kind === 'embed') && node.embeds.every(({ isEmpty }) => isEmpty),
+      node: { ...node, window: singleRow(node.window, relationship, draft) },
+    };
+  }
+
+  private outputs(draft: Draft, embeds: ReadonlyMap<SelectEmbed, Embed>, isExpanding: boolean): Output[] {
+    // An empty select at the top gives everything; an empty embed only joins.
+    const items: readonly SelectItem[] = draft.items.length === 0 && draft.embeds.length === 0 ? [wholeRow] : draft.items;
+    return items.flatMap((item): Output[] => {
+      if (item.kind === 'embed') return [{ kind: 'embed', embed: embeds.get(item)! }];
+      if (item.aggregate !== null && !this.terms.areAggregatesAllowed) throw fault('PGRST123');
+      const isStar = item.field.name === '*' && item.aggregate === null;
+      if (!isStar) return [this.value(draft, item)];
+      const columns = draft.collection === null ? [] : [...draft.collection.columns.values()];
+      const isPlain = !isExpanding && !columns.some(({ type }) => this.cache.casts.has(castKey(type, 'json')));
+      return isPlain || columns.length === 0 ? [{ kind: 'star' }] : columns.map(({ name }) => this.value(draft, { ...item, field: { name, path: [] } }));
+    });
+  }
+
+  private value(draft: Draft, { field, alias, cast, aggregate }: SelectField): Output {
+    const type = draft.collection?.columns.get(field.name)?.type;
+    const key = alias ?? (aggregate === null ? keyOfField(field) : aggregate.name);
+    return {
+      kind: 'value',
+      column: this.columnRef(draft, field),
+      formatter: type === undefined || field.path.length > 0 ? null : (this.cache.casts.get(castKey(type, 'json')) ?? null),
+      cast: cast === null ? null : resolveCast(this.cache, cast),
+      aggregate: aggregate === null ? null : { name: aggregate.name, cast: aggregate.cast === null ? null : resolveCast(this.cache, aggregate.cast) },
+      key,
+      liftedAs: aggregate === null ? key : this.freeAlias(`${key}_lifted`),
+    };
+  }
+
+  private columnRef(draft: Draft, { name, path }: FieldName): ColumnRef {
+    const baseType = draft.collection?.columns.get(name)?.baseType;
+    return { name, path, isJson: baseType === 'json' || baseType === 'jsonb' };
+  }
+
+  private condition(draft: Draft, tree: Tree, embeds: readonly Embed[]): Condition {
+    if (tree.kind === 'logic') {
+      return { kind: 'logic', isNegated: tree.isNegated, operator: tree.operator, conditions: tree.trees.map((inner) => this.condition(draft, inner, embeds)) };
+    }
+    return this.presence(draft, tree, embeds) ?? conditionOf(this.cache, draft.collection, draft.origin.schema, tree);
+  }
+
+  /** `rel=is.null` asks for parents without such rows. A column of that name is meant only by other operators. */
+  private presence(draft: Draft, { field, isNegated, operation }: Filter, embeds: readonly Embed[]): Condition | null {
+    const embed = field.path.length === 0 ? embeds.find(({ key }) => key === field.name) : undefined;
+    if (embed === undefined) return null;
+    if (operation.kind === 'is' && operation.value === 'null') return { kind: 'presence', embed, isNegated: !isNegated };
+    if (operation.kind === 'is' && operation.value === 'not_null') return { kind: 'presence', embed, isNegated };
+    if (draft.collection?.columns.has(field.name)) return null;
+    throw fault('PGRST120', { message: `Bad operator on the '${embed.key}' embedded resource`, details: 'Only is null or not is null filters are allowed on embedded resources' });
+  }
+
+  private order(draft: Draft, { relation, field, direction, nulls }: OrderTerm, embeds: readonly Embed[]): Order {
+    if (relation === null) return { column: this.columnRef(draft, field), embed: null, direction, nulls };
+    const embed = embeds.find(({ key }) => key === relation);
+    if (embed === undefined) throw notEmbedded(relation);
+    if (!isToOne(embed.relationship)) {
+      throw fault('PGRST118', {
+        message: `A related order on '${embed.key}' is not possible`,
+        details: `'${draft.origin.name}' and '${embed.key}' do not form a many-to-one or one-to-one relationship`,
+      });
+    }
+    const target = draft.embeds.find(({ select }) => (select.alias ?? select.name) === relation)!.draft;
+    return { column: this.columnRef(target, field), embed, direction, nulls };
+  }
+}
+
+/** A filter on columns of one collection. */
+export function conditionOf(cache: SchemaCache, collection: Collection | null, schema: string, tree: Tree): Condition {
+  if (tree.kind === 'logic') {
+    return { kind: 'logic', isNegated: tree.isNegated, operator: tree.operator, conditions: tree.trees.map((inner) => conditionOf(cache, collection, schema, inner)) };
+  }
+  const { field, isNegated, operation } = tree;
+  const column = collection?.columns.get(field.name);
+  return {
+    kind: 'filter',
+    column: { ...field, isJson: column?.baseType === 'json' || column?.baseType === 'jsonb' },
+    isTsVector: column === undefined ? givesTsVector(cache, { schema, name: field.name }) : column.baseType === 'tsvector',
+    isNegated,
+    operation,
+    parser: column === undefined ? null : (cache.casts.get(castKey('text', column.type)) ?? null),
+  };
+}
+
+/** A computed column of type tsvector is a function of that name. */
+function givesTsVector(cache: SchemaCache, name: QualifiedName): boolean {
+  return cache.routines.get(keyOf(name.schema, name.name))?.some(({ returns }) => returns.name === 'tsvector') ?? false;
+}
+
+const wholeRow: SelectField = { kind: 'field', field: { name: '*', path: [] }, alias: null, cast: null, aggregate: null };
+
+function isAggregate(item: SelectItem): boolean {
+  return item.kind === 'field' && item.aggregate !== null;
+}
+
+/** Aggregates in a to-one spread are computed by the parent, over its groups. */
+function liftsAggregates({ select, relationship, draft }: EmbedDraft): boolean {
+  return select.isSpread && isToOne(relationship) && (draft.items.some(isAggregate) || draft.embeds.some(liftsAggregates));
+}
+
+function sourceOf(relationship: Relationship, parent: Draft): Source {
+  if (relationship.kind === 'key') return { kind: 'collection', name: relationship.target };
+  return { kind: 'computed', function: relationship.function, argument: parent.alias, argumentType: relationship.origin };
+}
+
+/** Views and functions may break their word that there is one row; a key cannot. */
+function singleRow(window: Window, relationship: Relationship, draft: Draft): Window {
+  if (!isToOne(relationship)) return window;
+  if (draft.window.limit !== null) return window;
+  const isSure = relationship.kind === 'key' && !relationship.isTargetView && !relationship.isOriginView;
+  return { offset: draft.window.offset, limit: isSure ? null : 1 };
+}
+
+function checkedEmbedWindow(window: Window): Window {
+  if (window.limit !== null && window.limit < 0) throw fault('PGRST103', { details: 'Limit should be greater than or equal to zero.' });
+  return { offset: Math.max(0, window.offset), limit: window.limit };
+}
+
+function notEmbedded(name: string): Error {
+  return fault('PGRST108', { message: `'${name}' is not an embedded resource in this request`, hint: `Verify that '${name}' is included in the 'select' query parameter.` });
+}
+
+/** The last key of a JSON path names the value; an index is no name. */
+function keyOfField({ name, path }: FieldName): string {
+  return path.findLast(({ isIndex }) => !isIndex)?.key ?? name;
+}

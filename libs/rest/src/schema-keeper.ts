@@ -1,0 +1,143 @@
+import { defaultLimits, fault, makeSchemaCache, type RestOptions, type SchemaCache } from '@mainstay/dialect';
+import type { Database, Listener } from '@mainstay/persistence';
+import { readCatalogue, readLoginSettings } from './introspect.ts';
+
+/** The options that the operator's settings give; the database may overrule them. */
+export type RestTerms = Omit<RestOptions, 'limits'> & Partial<Pick<RestOptions, 'limits'>>;
+
+/** What the health page tells. */
+export interface SchemaState {
+  readonly state: 'ok' | 'down';
+  readonly note: string | null;
+}
+
+/** The schema cache with the options it was made for. Both are replaced together, so no request sees half of a change. */
+export interface Known {
+  readonly cache: SchemaCache;
+  readonly options: RestOptions;
+  /** Counts the loads: what was planned for another version is planned anew. */
+  readonly version: number;
+}
+
+const channel = 'pgrst';
+/** Migrations tell of each statement; a burst of them is one reload. */
+const settleMs = 50;
+const firstPauseMs = 200;
+const longestPauseMs = 5000;
+
+/**
+ * Keeps what is known of the database's shape. Told of changes by NOTIFY on `pgrst`, it reads the catalogue again; when the
+ * telling may have been missed, it does so as well. A reload that fails leaves the old knowledge in place and is tried again.
+ */
+export class SchemaKeeper {
+  private known: Known | null = null;
+  private lastError: unknown = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private loading: Promise<void> | null = null;
+  private isStale = false;
+  private pauseMs = firstPauseMs;
+  private isClosed = false;
+  private readonly listener: Listener;
+
+  constructor(
+    private readonly database: Database,
+    listener: Listener,
+    private readonly terms: RestTerms,
+    private readonly onError: (error: unknown) => void = () => {},
+  ) {
+    // Any payload reloads: the protocol's are `reload schema`, `reload config` and none.
+    this.listener = listener.on({ channel, onNotify: () => this.reloadSoon(settleMs), onListening: () => this.reloadSoon(0) });
+  }
+
+  /** Begins to listen, and waits for the first load or its failure. */
+  async start(): Promise<void> {
+    await this.listener.start();
+    await this.reload();
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    await this.listener.close();
+    await this.loading;
+  }
+
+  /** What is known now. @throws Fault PGRST002 before the first load. */
+  current(): Known {
+    if (this.known === null) throw fault('PGRST002', { headers: { 'Retry-After': '1' } });
+    return this.known;
+  }
+
+  state(): SchemaState {
+    if (this.known === null) return { state: 'down', note: 'The schema cache is not loaded yet' };
+    return { state: 'ok', note: this.lastError === null ? null : 'The last reload failed; the schema cache may be old' };
+  }
+
+  /** Reads the catalogue now. Asked for while a load is on its way, it loads once more afterwards: that load may have begun too early. */
+  async reload(): Promise<void> {
+    if (this.loading !== null) {
+      this.isStale = true;
+      return this.loading;
+    }
+    this.loading = this.loadUntilFresh().finally(() => {
+      this.loading = null;
+    });
+    return this.loading;
+  }
+
+  private async loadUntilFresh(): Promise<void> {
+    do {
+      this.isStale = false;
+      await this.load();
+    } while (this.isStale && this.lastError === null && !this.isClosed);
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const options = optionsOf(this.terms, await readLoginSettings(this.database));
+      const catalogue = await readCatalogue(this.database, options.schemas, options.extraSearchPath);
+      this.known = { cache: makeSchemaCache(catalogue, options.schemas), options, version: (this.known?.version ?? 0) + 1 };
+      this.lastError = null;
+      this.pauseMs = firstPauseMs;
+    } catch (error) {
+      this.lastError = error;
+      this.onError(error);
+      this.reloadSoon(this.pauseMs);
+      this.pauseMs = Math.min(this.pauseMs * 2, longestPauseMs);
+    }
+  }
+
+  private reloadSoon(afterMs: number): void {
+    if (this.isClosed) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.reload(), afterMs);
+    this.timer.unref();
+  }
+}
+
+/** `ALTER ROLE authenticator SET pgrst.…` overrules the process's own settings, as it does for PostgREST. */
+function optionsOf(terms: RestTerms, settings: Readonly<Record<string, string>>): RestOptions {
+  const list = (name: string): string[] | undefined => settings[name]?.split(',').map((item) => item.trim()).filter((item) => item !== '');
+  const flag = (name: string): boolean | undefined => (settings[name] === undefined ? undefined : /^(true|on|yes|1)$/i.test(settings[name]));
+  const schemas = list('db_schemas') ?? terms.schemas;
+  return {
+    schemas: schemas.length === 0 ? terms.schemas : schemas,
+    extraSearchPath: list('db_extra_search_path') ?? terms.extraSearchPath,
+    maxRows: maxRowsOf(settings['db_max_rows']) ?? terms.maxRows,
+    areAggregatesAllowed: flag('db_aggregates_enabled') ?? terms.areAggregatesAllowed,
+    arePlansAllowed: flag('db_plan_enabled') ?? terms.arePlansAllowed,
+    preRequest: qualifiedName(settings['db_pre_request']) ?? terms.preRequest,
+    transactionEnd: settings['db_tx_end']?.startsWith('rollback') ? 'rollback' : terms.transactionEnd,
+    limits: terms.limits ?? defaultLimits,
+  };
+}
+
+function maxRowsOf(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,9}$/.test(text) && Number(text) > 0 ? Number(text) : null;
+}
+
+function qualifiedName(text: string | undefined): RestOptions['preRequest'] {
+  if (text === undefined || text === '') return null;
+  const [first, second] = text.split('.');
+  return second === undefined ? { schema: '', name: first! } : { schema: first!, name: second };
+}
