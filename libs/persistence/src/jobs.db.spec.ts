@@ -60,7 +60,7 @@ describe('enqueueing', () => {
   });
 
   it('gives ids in the order of their making', async () => {
-    const ids = [];
+    const ids: string[] = [];
     for (let i = 0; i < 5; i += 1) {
       ids.push(await put());
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -108,12 +108,12 @@ describe('a claim', () => {
   it('tells that the account which asked was banned or deleted since', async () => {
     const [banned, deleted, gone, stranger] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     for (const id of [banned, deleted, gone]) await test.admin.rows(`insert into auth.users (id, email) values ($1, $2)`, [id, `${id}@example.org`]);
-    const asked = [];
+    const asked: string[] = [];
     for (const sub of [banned, deleted, gone, stranger]) asked.push(await put(actingAs(makeCaller('user', { sub, role: 'authenticated' }))));
     await test.admin.rows(`update auth.users set banned_until = now() + interval '1 hour' where id = $1`, [banned]);
     await test.admin.rows(`update auth.users set deleted_at = now() where id = $1`, [deleted]);
     await test.admin.rows(`delete from auth.users where id = $1`, [gone]);
-    const said = [];
+    const said: unknown[] = [];
     for (const id of asked) said.push((await mustClaim(id)).callerIs);
     // The last one's token is of another issuer: it never was an account here, so it cannot be gone.
     expect(said).toEqual(['banned', 'deleted', 'deleted', null]);
@@ -169,7 +169,7 @@ describe('a lease', () => {
   });
 
   it('is renewed for all jobs of a process at once, and tells which are cancelled, lost or busy', async () => {
-    const held = [];
+    const held: ClaimedJob[] = [];
     for (let i = 0; i < 4; i += 1) held.push(await mustClaim(await put()));
     const [kept, cancelled, lost, busy] = held as [ClaimedJob, ClaimedJob, ClaimedJob, ClaimedJob];
     await worker.transaction(asWorker, (tx) => cancelJob(tx, cancelled.jobId));
@@ -178,7 +178,7 @@ describe('a lease', () => {
     await worker.transaction(asWorker, async (tx) => {
       await assertLease(tx, busy, 15);
       const standings = await renew(worker, held, 3600);
-      expect([kept, cancelled, lost, busy].map(({ jobId }) => standings.get(jobId))).toEqual(['held', 'cancelled', 'lost', 'busy']);
+      expect([kept, cancelled, lost, busy].map(({ token }) => standings.get(token))).toEqual(['held', 'cancelled', 'lost', 'busy']);
     });
     const [row] = await test.admin.rows<{ left: number }>(`select extract(epoch from lease_until - now())::float8 as left from mainstay_internal.jobs where id = $1`, [kept.jobId]);
     expect(row!.left).toBeGreaterThan(3000);

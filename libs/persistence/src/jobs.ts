@@ -192,11 +192,11 @@ export async function handBack(database: Database, leases: readonly Lease[]): Pr
 /** How a lease stands after a heartbeat. `busy`: its row is locked by a transaction of this job, so it is alive. */
 export type Standing = 'held' | 'busy' | 'cancelled' | 'lost';
 
-/** One heartbeat for all jobs of a process: renews each lease, and tells which are not held any more. */
+/** One heartbeat for all jobs of a process: renews each lease, and tells by its token how it stands. */
 export async function renew(database: Database, leases: readonly Lease[], leaseSeconds: number): Promise<Map<string, Standing>> {
   if (leases.length === 0) return new Map();
   const { rows } = await database.once(asWorker, { ...renewText, values: [...arraysOf(leases), String(leaseSeconds)] });
-  return new Map(rows.map(([jobId, standing]) => [jobId!, standing as Standing]));
+  return new Map(rows.map(([token, standing]) => [token!, standing as Standing]));
 }
 
 // A row that is locked is skipped: whoever holds the lock is alive, and one long transaction must not delay the others' heartbeat.
@@ -210,14 +210,14 @@ const renewText = {
     ),
     renewed as (
       update mainstay_internal.jobs set lease_until = clock_timestamp() + make_interval(secs => $3::float8)
-      from held where jobs.id = held.id returning jobs.id
+      from held where jobs.id = held.id returning jobs.lease_token
     )
-    select lease.id, case
-      when renewed.id is not null then 'held'
+    select lease.token, case
+      when renewed.lease_token is not null then 'held'
       when jobs.state = 'running' and jobs.lease_token = lease.token then 'busy'
       when jobs.state = 'cancelled' then 'cancelled'
       else 'lost' end
-    from lease left join renewed using (id) left join mainstay_internal.jobs using (id)`,
+    from lease left join renewed on renewed.lease_token = lease.token left join mainstay_internal.jobs using (id)`,
 };
 
 /** A lease as arrays of PostgreSQL's text: uuids need no quotes. */

@@ -1,1 +1,6 @@
+export { JobCancelled, WorkerStopping } from './attempt.ts';
+export { BullQueues } from './bull-queues.ts';
+export { JobEngine, type EngineTerms } from './engine.ts';
 export type { Handler, Handlers, JobRun, Progress } from './job-run.ts';
+export type { Log } from './log.ts';
+export { QueueModule } from './queue.module.ts';

@@ -1,0 +1,138 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Claims } from '@mainstay/domain';
+import { assertLease, complete, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Database, type JobError, type Session, type Transaction } from '@mainstay/persistence';
+import type { JobRun, Progress } from './job-run.ts';
+
+/** Why an attempt is told to stop, as `signal.reason`. */
+export class JobCancelled extends Error {
+  override name = 'JobCancelled';
+}
+export class WorkerStopping extends Error {
+  override name = 'WorkerStopping';
+}
+
+const progressMs = 500;
+const settleAgainMs = 250;
+
+/** One attempt of one job, from its claim to its end. */
+export class Attempt implements JobRun {
+  readonly session: Session;
+  private readonly aborter = new AbortController();
+  private readonly effects: ((tx: Transaction) => Promise<unknown>)[] = [];
+  private heldSince: number;
+  private unsaved: Progress | null = null;
+  private saving: Promise<void> | null = null;
+
+  constructor(
+    private readonly database: Database,
+    private readonly job: ClaimedJob,
+    private readonly leaseSeconds: number,
+    timeoutSeconds: number,
+    claimedAt: number,
+  ) {
+    this.heldSince = claimedAt;
+    const subject = typeof job.claims['sub'] === 'string' ? job.claims['sub'] : '';
+    this.session = {
+      role: job.role,
+      settings: { statement_timeout: `${timeoutSeconds}s`, 'request.jwt.claims': JSON.stringify(job.claims), 'request.jwt.claim.sub': subject },
+    };
+  }
+
+  get jobId(): string {
+    return this.job.jobId;
+  }
+
+  get token(): string {
+    return this.job.token;
+  }
+
+  get attempt(): number {
+    return this.job.attempt;
+  }
+
+  get owner(): string | null {
+    return this.job.owner;
+  }
+
+  get role(): string {
+    return this.job.role;
+  }
+
+  get claims(): Claims {
+    return this.job.claims;
+  }
+
+  get signal(): AbortSignal {
+    return this.aborter.signal;
+  }
+
+  async assertLease(tx: Transaction): Promise<void> {
+    const now = performance.now();
+    await assertLease(tx, this, this.leaseSeconds);
+    this.heldSince = now;
+  }
+
+  progress(progress: Progress): void {
+    this.unsaved = progress;
+    this.saving ??= pause(progressMs).then(() => this.saveProgress());
+  }
+
+  finish(effects: (tx: Transaction) => Promise<unknown>): void {
+    this.effects.push(effects);
+  }
+
+  abort(reason: Error): void {
+    this.aborter.abort(reason);
+  }
+
+  /** The heartbeat renewed the lease, at a time before it asked. */
+  renewed(at: number): void {
+    this.heldSince = at;
+  }
+
+  /** The lease is over even by this process's own clock: the database may have given the job away. */
+  isOver(now: number): boolean {
+    return now - this.heldSince > this.leaseSeconds * 1000;
+  }
+
+  /**
+   * Completes the job, with its effects in the same transaction. While the database is away it is tried again as long as the
+   * lease may be held: if the first commit did happen, the second finds the job done and takes all its effects back.
+   * @throws LeaseLost, and whatever an effect throws
+   */
+  async complete(result: unknown): Promise<void> {
+    if (this.unsaved !== null) await this.saveProgress();
+    await this.persistently(async () => {
+      if (this.effects.length > 0) return completeWith(this.database, this, result, (tx) => this.runEffects(tx));
+      if (!(await complete(this.database, this, result))) throw new LeaseLost(this.jobId);
+    });
+  }
+
+  /** Ends a failed attempt; says what became of the job, null when it was not ours any more. */
+  fail(error: JobError, isRefused: boolean): Promise<string | null> {
+    return this.persistently(() => fail(this.database, this, error, isRefused));
+  }
+
+  private async runEffects(tx: Transaction): Promise<void> {
+    for (const effect of this.effects) await effect(tx);
+  }
+
+  private async persistently<T>(settle: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await settle();
+      } catch (error) {
+        if (!isConnectionError(error) || this.isOver(performance.now())) throw error;
+        await pause(settleAgainMs);
+      }
+    }
+  }
+
+  /** Best effort: the next one tells more. */
+  private async saveProgress(): Promise<void> {
+    this.saving = null;
+    const progress = this.unsaved;
+    this.unsaved = null;
+    if (progress !== null) await saveProgress(this.database, this, { done: progress.done, total: progress.total, note: progress.note ?? null }).catch(() => {});
+  }
+}

@@ -1,0 +1,30 @@
+import { nextWindow, widest } from './fair-window.ts';
+
+/** Works through a full window again and again at a steady rate: an id waits as long as those before it take. */
+function settle(jobsPerSecond: number, narrowest: number): number {
+  let size = narrowest;
+  for (let i = 0; i < 20_000; i += 1) size = nextWindow(size, (size / jobsPerSecond) * 1000, narrowest);
+  return size;
+}
+
+describe('the window', () => {
+  it('opens to its widest for quick jobs', () => {
+    expect(settle(5000, 32)).toBe(widest);
+  });
+
+  it('holds about half a second of work', () => {
+    const size = settle(400, 32);
+    expect(size).toBeGreaterThanOrEqual(100);
+    expect(size).toBeLessThanOrEqual(200);
+  });
+
+  it('stays at its narrowest for slow jobs, so that another owner waits for few of them', () => {
+    expect(settle(0.1, 4)).toBe(4);
+  });
+
+  it('closes within a few claims when jobs become slow', () => {
+    let size = widest;
+    for (let i = 0; i < 40; i += 1) size = nextWindow(size, 2000, 4);
+    expect(size).toBe(4);
+  });
+});

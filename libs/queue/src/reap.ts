@@ -1,0 +1,66 @@
+import type { QueueName } from '@mainstay/domain';
+import { reapExpired, tryLock, unclaimed, type Database, type Transaction } from '@mainstay/persistence';
+import type { BullQueues } from './bull-queues.ts';
+import type { Log } from './log.ts';
+
+const everyMs = 2000;
+
+/** Looks after what was lost: jobs of silent workers, and ids that Bull no longer holds. One worker at a time does it. */
+export class Reaper {
+  private timer: NodeJS.Timeout | undefined;
+  private reaping: Promise<void> | null = null;
+  private isFailing = false;
+
+  constructor(
+    private readonly database: Database,
+    private readonly bull: BullQueues,
+    private readonly log: Log,
+    private readonly onReaped: () => void,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => (this.reaping ??= this.reap()), everyMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.reaping;
+  }
+
+  private async reap(): Promise<void> {
+    try {
+      await this.takeBack();
+      await this.publishLost();
+      this.isFailing = false;
+    } catch (error) {
+      if (!this.isFailing) this.log.warn({ error: (error as Error).message }, 'reaper failed');
+      this.isFailing = true;
+    } finally {
+      this.reaping = null;
+    }
+  }
+
+  private async takeBack(): Promise<void> {
+    const reaped = (await this.alone('silent workers', (tx) => reapExpired(tx))) ?? [];
+    for (const { id, kind, state, attempts } of reaped) this.log.warn({ job: id, kind, attempt: attempts, state }, 'job of a silent worker taken back');
+    if (reaped.length > 0) this.onReaped();
+  }
+
+  /** Bull is asked for the ids, whatever happened to it: emptied, restarted, replaced. */
+  private async publishLost(): Promise<void> {
+    await this.alone('lost ids', async (tx) => {
+      const told = Map.groupBy(await unclaimed(tx), ({ queue }) => queue as QueueName);
+      for (const [queue, publications] of told) {
+        const lost = await this.bull.findLost(queue, publications);
+        await this.bull.publishAgain(queue, lost);
+        if (lost.length > 0) this.log.info({ queue, ids: lost.length }, 'lost ids published again');
+      }
+    });
+  }
+
+  private alone<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T | null> {
+    // A reaper that is halted while it holds the lock is ended by the database.
+    const session = { role: null, settings: { idle_in_transaction_session_timeout: '5s' } };
+    return this.database.transaction(session, async (tx) => ((await tryLock(tx, `reaper: ${what}`)) ? work(tx) : null));
+  }
+}
