@@ -1,0 +1,76 @@
+/** One command of `npm run mainstay -- …`, as its help tells it. */
+export interface Command {
+  readonly name: 'start' | 'migrate' | 'import' | 'jobs' | 'keys' | 'reset';
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: readonly (readonly [string, string])[];
+}
+
+export const commands: readonly Command[] = [
+  {
+    name: 'start',
+    usage: 'start',
+    summary: 'Run PostgreSQL, Valkey, the API and a worker until Ctrl-C. The same as `npm start`.',
+    options: [],
+  },
+  {
+    name: 'migrate',
+    usage: 'migrate [DIR] [--status] [--dry-run]',
+    summary: 'Apply a project folder’s supabase/roles.sql, supabase/migrations/*.sql and seeds, each file once.',
+    options: [
+      ['DIR', 'the project folder; MAINSTAY_PROJECT or the current folder if left out'],
+      ['--status', 'list the migrations and which are applied'],
+      ['--dry-run', 'say what would be applied, and change nothing'],
+    ],
+  },
+  {
+    name: 'import',
+    usage: 'import FILE --into TABLE [options]',
+    summary: 'Send a CSV or NDJSON file (also .gz) and watch it become rows.',
+    options: [
+      ['FILE', 'the file; - reads standard input'],
+      ['--into TABLE', 'the table, in schema public unless written schema.table'],
+      ['--format csv|ndjson', 'if the file’s ending does not say it'],
+      ['--on-conflict COLUMNS', 'columns of a unique key; with --resolution merge (default) or ignore'],
+      ['--mode rows|all', 'rows: set bad rows aside (default); all: all or nothing'],
+      ['--delimiter C', 'the delimiter of a CSV file; a comma if left out'],
+      ['--max-errors N', 'bad rows after which it is given up; 1000 if left out'],
+      ['--key KEY', 'the service key; read from the home folder if left out'],
+    ],
+  },
+  {
+    name: 'jobs',
+    usage: 'jobs [list | show ID | cancel ID | retry ID] [--state STATE] [--kind KIND]',
+    summary: 'List jobs, or look at, cancel or retry one.',
+    options: [
+      ['--state STATE', 'queued, running, done, failed, dead or cancelled'],
+      ['--kind KIND', 'such as import-rows'],
+      ['--limit N', 'how many to list; 20 if left out'],
+    ],
+  },
+  {
+    name: 'keys',
+    usage: 'keys [--reveal]',
+    summary: 'Show the URL and the keys that clients need; --reveal shows the secret ones too.',
+    options: [['--reveal', 'print the service key, the secret key and the database password']],
+  },
+  {
+    name: 'reset',
+    usage: 'reset [--yes]',
+    summary: 'Delete every row, account, file, secret and log of this home, after a question.',
+    options: [['--yes', 'do not ask']],
+  },
+];
+
+/** The page that lists the commands. */
+export function usage(): string {
+  const lines = commands.map((command) => `  ${command.name.padEnd(10)}${command.summary}`);
+  return ['Usage: npm run mainstay -- COMMAND', '', ...lines, '', 'Help for one: npm run mainstay -- COMMAND --help. Settings: docs/settings.md.'].join('\n');
+}
+
+/** The page of one command. */
+export function helpOf(command: Command): string {
+  const width = Math.max(0, ...command.options.map(([name]) => name.length)) + 2;
+  const options = command.options.map(([name, meaning]) => `  ${name.padEnd(width)}${meaning}`);
+  return [`Usage: npm run mainstay -- ${command.usage}`, '', command.summary, ...(options.length === 0 ? [] : ['', ...options])].join('\n');
+}

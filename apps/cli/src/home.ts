@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join, resolve } from 'node:path';
+
+/** The folder that holds the embedded servers' data, the secrets and the logs. */
+export interface Home {
+  readonly folder: string;
+  readonly secrets: string;
+  readonly logs: string;
+  readonly postgres: string;
+  /** Who runs here now: written by the supervisor, read by the other commands and by the next start. */
+  readonly run: string;
+}
+
+/** What `run.json` says of a running stack. */
+export interface RunFile {
+  readonly apiUrl: string;
+  /** Port of the embedded database, or null where DATABASE_URL names another one. */
+  readonly dbPort: number | null;
+  readonly pids: Readonly<Record<string, number>>;
+}
+
+export function homeAt(path: string): Home {
+  const folder = resolve(path);
+  return { folder, secrets: join(folder, 'secrets.env'), logs: join(folder, 'logs'), postgres: join(folder, 'postgres'), run: join(folder, 'run.json') };
+}
+
+/** Makes the folder. Others may pass through it (PostgreSQL runs as its own user) but not list it; every file inside is 0600. */
+export function makeHome(home: Home): void {
+  mkdirSync(home.folder, { recursive: true });
+  chmodSync(home.folder, 0o711);
+  mkdirSync(home.logs, { recursive: true, mode: 0o700 });
+}
+
+/** Writes a file that only its owner may read, whole or not at all. */
+export function writePrivately(path: string, text: string): void {
+  const making = `${path}.${process.pid}`;
+  writeFileSync(making, text, { mode: 0o600 });
+  renameSync(making, path);
+}
+
+export function readRunFile(home: Home): RunFile | null {
+  if (!existsSync(home.run)) return null;
+  try {
+    return JSON.parse(readFileSync(home.run, 'utf8')) as RunFile;
+  } catch {
+    // Half a file of a machine that lost power: nothing runs by it.
+    return null;
+  }
+}
+
+/**
+ * Takes the home for this process, or gives null if another one has it. The kernel releases an abstract socket with its
+ * process, so a kill -9 leaves no lock behind; where there are none (outside Linux) a socket file does, with its one weakness
+ * that it is taken over when nobody answers on it.
+ */
+export async function lockHome(home: Home): Promise<Server | null> {
+  const name = `mainstay-${createHash('sha256').update(home.folder).digest('hex').slice(0, 24)}`;
+  const path = process.platform === 'linux' ? `\0${name}` : join(home.folder, 'supervisor.sock');
+  if (process.platform !== 'linux' && existsSync(path) && !(await answers(path))) rmSync(path);
+  return new Promise((resolve) => {
+    const lock = createServer((socket) => socket.destroy());
+    lock.once('error', () => resolve(null));
+    lock.listen(path, () => {
+      lock.unref();
+      resolve(lock);
+    });
+  });
+}
+
+async function answers(path: string): Promise<boolean> {
+  const { connect } = await import('node:net');
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

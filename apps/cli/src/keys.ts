@@ -1,0 +1,20 @@
+import type { Settings } from '@mainstay/config';
+import { apiUrlOf } from './banner.ts';
+import { Explained } from './explained.ts';
+
+/** `mainstay keys`: what a client needs; the secret ones only when asked for by name. */
+export function keysCommand(args: string[], settings: Settings): number {
+  if (settings.publishableKey === null) throw new Explained('There are no keys yet: they are made by the first `npm start`.');
+  const isRevealed = args.includes('--reveal');
+  const secret = (value: string | null): string => (value === null ? '(not set)' : isRevealed ? value : '(secret: add --reveal)');
+  const rows: [string, string][] = [
+    ['SUPABASE_URL', apiUrlOf(settings)],
+    ['SUPABASE_PUBLISHABLE_KEY', settings.publishableKey],
+    ['ANON_KEY', settings.anonKey ?? '(not set)'],
+    ['SUPABASE_SECRET_KEY', secret(settings.secretKey)],
+    ['SERVICE_ROLE_KEY', secret(settings.serviceRoleKey)],
+    ['POSTGRES_PASSWORD', secret(settings.postgresPassword)],
+  ];
+  for (const [name, value] of rows) console.log(`${name}=${value}`);
+  return 0;
+}

@@ -1,0 +1,28 @@
+import { rmSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import type { Settings } from '@mainstay/config';
+import { removePostgres } from '@mainstay/embedded';
+import { homeAt, lockHome, makeHome } from './home.ts';
+import { Explained } from './explained.ts';
+
+/** `mainstay reset`: deletes the home and the database that belongs to it. */
+export async function resetCommand(args: string[], settings: Settings): Promise<number> {
+  const home = homeAt(settings.home);
+  makeHome(home);
+  if ((await lockHome(home)) === null) throw new Explained(`Mainstay runs in ${home.folder}: stop it first.`);
+  if (!args.includes('--yes') && !(await isSure(home.folder))) {
+    console.log('Nothing was deleted.');
+    return 1;
+  }
+  removePostgres(home.postgres);
+  rmSync(home.folder, { recursive: true, force: true });
+  console.log(`Deleted ${home.folder}. The next \`npm start\` begins afresh.`);
+  return 0;
+}
+
+async function isSure(folder: string): Promise<boolean> {
+  const dialogue = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await dialogue.question(`Delete every row, account, secret and log in ${folder}? Type "delete" to do it: `).catch(() => '');
+  dialogue.close();
+  return answer.trim() === 'delete';
+}

@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { relative } from 'node:path';
+import { rmSync } from 'node:fs';
+import { readSettings, type Settings } from '@mainstay/config';
+import { findRoot, freePort, isPortFree, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
+import { prepareDatabase } from '@mainstay/persistence';
+import { Explained } from './explained.ts';
+import { startApp } from './app-process.ts';
+import { homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
+import { endLeftovers } from './leftovers.ts';
+import { Logs } from './logs.ts';
+import { applyProject, projectSettings } from './project.ts';
+import { Part, type Running } from './part.ts';
+import { ensureSecrets } from './secrets.ts';
+import { apiUrlOf, banner } from './banner.ts';
+
+/** Time that api and worker have to finish what they are doing when the stack is stopped. */
+const graceMs = 3500;
+
+/** `mainstay start`: runs PostgreSQL, Valkey, api and worker until it is told to stop. Gives the exit status. */
+export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
+  const home = homeAt(readSettings(environment).home);
+  makeHome(home);
+  const lock = await lockHome(home);
+  if (lock === null) throw new Explained(`Mainstay already runs in ${home.folder}: stop it first, or set MAINSTAY_HOME to another folder.`);
+  const secrets = await ensureSecrets(home, environment);
+  const settings = readSettings(environment, secrets, projectSettings(environment));
+  await endLeftovers(home);
+  return new Stack(home, settings, { ...secrets, ...environment }).run();
+}
+
+class Stack {
+  private readonly logs: Logs;
+  private readonly root = findRoot();
+  private readonly parts: Part[] = [];
+  private postgres: Postgres | undefined;
+  private settings: Settings;
+  private stopped: ((status: number) => void) | undefined;
+
+  constructor(
+    private readonly home: Home,
+    settings: Settings,
+    private readonly environment: NodeJS.ProcessEnv,
+  ) {
+    this.settings = settings;
+    this.logs = new Logs(home);
+  }
+
+  async run(): Promise<number> {
+    const ended = new Promise<number>((resolve) => (this.stopped = resolve));
+    const stop = (): void => this.stopped?.(0);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+    try {
+      await Promise.race([this.bringUp(), ended]);
+      return await ended;
+    } finally {
+      await this.bringDown();
+    }
+  }
+
+  private async bringUp(): Promise<void> {
+    await this.checkPorts();
+    const notes = await this.startServers();
+    notes.push(...(await prepareDatabase(this.settings)));
+    if (this.settings.project !== null) notes.push(...(await applyProject(this.settings)));
+    const api = this.part('api', () => this.launchApp('api'));
+    const worker = this.part('worker', () => this.launchApp('worker'));
+    await Promise.all([api.start(), worker.start()]);
+    console.log(banner(this.settings, { secrets: this.shown(this.home.secrets), logs: this.shown(this.home.logs), notes }));
+  }
+
+  /** A database that a killed supervisor left running still listens, but its next start stops it. */
+  private async checkPorts(): Promise<void> {
+    const { host, port, dbPort, databaseUrl } = this.settings;
+    const wanted = [{ port, host, setting: 'PORT' }, ...(databaseUrl === null ? [{ port: dbPort, host: '127.0.0.1', setting: 'MAINSTAY_DB_PORT' }] : [])];
+    for (const { port, host, setting } of wanted) {
+      if (port === 0 || (await isPortFree(port, host)) || (setting === 'MAINSTAY_DB_PORT' && orphanPort(this.home.postgres) === port)) continue;
+      throw new Explained(`Port ${port} is taken by another program: stop that program, or set ${setting} to a free port.`);
+    }
+  }
+
+  /** Starts the embedded servers that no URL replaces, and completes the settings with where they are. */
+  private async startServers(): Promise<string[]> {
+    const urls: Record<string, string> = {};
+    const notes: string[] = [];
+    const waits: Promise<void>[] = [];
+    if (this.settings.redisUrl === null) {
+      const port = await freePort();
+      const password = randomBytes(24).toString('hex');
+      waits.push(this.part('valkey', () => startValkey({ port, password, onLog: this.logs.of('valkey') })).start());
+      urls['REDIS_URL'] = `redis://:${password}@127.0.0.1:${port}`;
+    }
+    if (this.settings.databaseUrl === null) {
+      const port = this.settings.dbPort === 0 ? await freePort() : this.settings.dbPort;
+      waits.push(this.part('postgres', () => this.launchPostgres(port)).start());
+      await waits.at(-1);
+      const { files, user, socket } = this.postgres!;
+      urls['DATABASE_URL'] = `postgresql://supabase_admin:${encodeURIComponent(this.settings.postgresPassword!)}@127.0.0.1:${port}/postgres`;
+      urls['MAINSTAY_DB_SOCKET'] = socket;
+      if (files.isElsewhere) notes.push(`The database's data is in ${files.data}: its system user "${user?.name}" cannot enter ${this.home.folder}.`);
+    }
+    await Promise.all(waits);
+    Object.assign(this.environment, urls);
+    if (this.settings.port === 0) this.environment['PORT'] = String(await freePort());
+    this.settings = readSettings(this.environment, projectSettings(this.environment));
+    return notes;
+  }
+
+  private async launchPostgres(port: number): Promise<Running> {
+    this.postgres = await startPostgres({ folder: this.home.postgres, port, password: this.settings.postgresPassword!, onLog: this.logs.of('postgres') });
+    return this.postgres;
+  }
+
+  private launchApp(app: 'api' | 'worker'): Promise<Running> {
+    const environment = { NODE_COMPILE_CACHE: `${this.root}/node_modules/.cache/node`, NODE_ENV: 'production', ...projectSettings(this.environment), ...this.environment };
+    return startApp(this.root, app, environment, this.logs.of(app));
+  }
+
+  private part(name: string, launch: () => Promise<Running>): Part {
+    const note = this.logs.of('supervisor');
+    const part = new Part(name, launch, {
+      onChange: () => this.writeRunFile(),
+      onNote: (text) => {
+        note(`${new Date().toISOString()} ${text}`);
+        console.log(text);
+      },
+      onGivenUp: (sentence) => {
+        console.error(sentence);
+        this.stopped?.(1);
+      },
+    });
+    this.parts.push(part);
+    return part;
+  }
+
+  private writeRunFile(): void {
+    const pids = Object.fromEntries(this.parts.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])));
+    const run: RunFile = { apiUrl: apiUrlOf(this.settings), dbPort: this.postgres?.port ?? null, pids: { supervisor: process.pid, ...pids } };
+    writePrivately(this.home.run, JSON.stringify(run, null, 2));
+  }
+
+  /** Api and worker first, so that they can still finish their work; then the queue; the database last. */
+  private async bringDown(): Promise<void> {
+    const stop = (names: string[]): Promise<unknown> => Promise.all(this.parts.filter(({ name }) => names.includes(name)).map((part) => part.stop(graceMs)));
+    await stop(['api', 'worker']);
+    await stop(['valkey', 'postgres']);
+    await this.logs.close();
+    rmSync(this.home.run, { force: true });
+  }
+
+  private shown(path: string): string {
+    const short = relative(process.cwd(), path);
+    return short.startsWith('..') ? path : short;
+  }
+}
