@@ -37,7 +37,7 @@ const sub = '0c6c7c2e-7f0a-4f64-9d37-6f2c8ad1b0aa';
 
 beforeAll(async () => {
   secrets = await makeSecrets({});
-  const module = await Test.createTestingModule({ imports: [AuthModule.with(readSettings(secrets))], controllers: [Doors] }).compile();
+  const module = await Test.createTestingModule({ imports: [AuthModule.with(readSettings({ ...secrets, DATABASE_URL: 'postgresql://127.0.0.1:1/none' }))], controllers: [Doors] }).compile();
   app = module.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
@@ -76,7 +76,7 @@ describe('the door of a surface', () => {
 
   it.each([
     ['a worn-out token', async () => ({ authorization: `Bearer ${await userToken('-1h')}` }), 'claims'],
-    ['an empty bearer', async () => ({ authorization: 'Bearer ' }), 'unreadable'],
+    ['an empty bearer', async () => ({ authorization: 'Bearer ' }), 'empty'],
     ['a key of nobody', async () => ({ apikey: 'sb_secret_nobody' }), 'key'],
     ['a user with a key of nobody', async () => ({ apikey: 'nobody', authorization: `Bearer ${await userToken()}` }), 'key'],
   ])('refuses %s with a challenge', async (_name, headers, reason) => {

@@ -1,22 +1,53 @@
 import type { Settings } from '@mainstay/config';
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Accounts } from '@mainstay/persistence';
+import { Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { AccessTokens } from './access-tokens.ts';
+import { AdminService } from './admin.service.ts';
 import { CallerStrategy } from './caller.strategy.ts';
 import { Callers } from './callers.ts';
 import { Keyring } from './keyring.ts';
+import { Passwords } from './passwords.ts';
+import { RefreshTokens } from './refresh-tokens.ts';
+import { Sessions } from './sessions.service.ts';
+import { SignIn } from './sign-in.service.ts';
+import { SignUp } from './sign-up.service.ts';
+import { UserService } from './user.service.ts';
 
 /** Accounts and who asks. Global, since the guard of every surface proves its callers here. */
 @Module({})
-export class AuthModule {
+export class AuthModule implements OnApplicationShutdown {
+  constructor(private readonly accounts: Accounts) {}
+
   static with(settings: Settings): DynamicModule {
-    return {
-      module: AuthModule,
-      global: true,
-      providers: [
-        { provide: Keyring, useFactory: () => Keyring.read(settings) },
-        { provide: Callers, useFactory: (keyring: Keyring) => new Callers(keyring, settings), inject: [Keyring] },
-        { provide: CallerStrategy, useFactory: (callers: Callers) => new CallerStrategy(callers), inject: [Callers] },
-      ],
-      exports: [Callers],
-    };
+    return { module: AuthModule, global: true, providers: [...proof(settings), ...journeys(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, UserService, AdminService] };
   }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.accounts.close();
+  }
+}
+
+/** What tells who asks. */
+function proof(settings: Settings): Provider[] {
+  return [
+    { provide: Keyring, useFactory: () => Keyring.read(settings) },
+    { provide: Callers, useFactory: (keyring: Keyring) => new Callers(keyring, settings), inject: [Keyring] },
+    { provide: CallerStrategy, useFactory: (callers: Callers) => new CallerStrategy(callers), inject: [Callers] },
+  ];
+}
+
+/** One service for each journey of an account. */
+function journeys(settings: Settings): Provider[] {
+  if (settings.secret === null) throw new Error('MAINSTAY_SECRET is not set');
+  return [
+    { provide: Accounts, useFactory: () => Accounts.open(settings) },
+    { provide: Passwords, useValue: new Passwords() },
+    { provide: RefreshTokens, useValue: new RefreshTokens(settings.secret) },
+    { provide: AccessTokens, useFactory: (keyring: Keyring) => new AccessTokens(keyring, settings), inject: [Keyring] },
+    { provide: Sessions, useFactory: (...parts: [Accounts, AccessTokens, RefreshTokens]) => new Sessions(...parts, settings), inject: [Accounts, AccessTokens, RefreshTokens] },
+    { provide: SignUp, useFactory: (...parts: [Accounts, Sessions, Passwords]) => new SignUp(...parts, settings), inject: [Accounts, Sessions, Passwords] },
+    { provide: SignIn, useFactory: (...parts: [Accounts, Sessions, Passwords]) => new SignIn(...parts, settings), inject: [Accounts, Sessions, Passwords] },
+    { provide: UserService, useFactory: (...parts: [Accounts, Passwords]) => new UserService(...parts, settings), inject: [Accounts, Passwords] },
+    { provide: AdminService, useFactory: (...parts: [Accounts, Passwords]) => new AdminService(...parts, settings), inject: [Accounts, Passwords] },
+  ];
 }

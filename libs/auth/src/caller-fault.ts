@@ -2,9 +2,11 @@ import { Fault } from '@mainstay/domain';
 
 /**
  * What was wrong with a caller's proof. Each protocol has its own words for these: `/rest/v1` says PGRST301 for
- * `unreadable` and `key`, PGRST303 for `claims` and PGRST302 for `guest`; GoTrue says `bad_jwt` or `no_authorization`.
+ * `empty`, `unreadable` and `key`, PGRST303 for `claims` and PGRST302 for `guest`; GoTrue says `bad_jwt` or `no_authorization`.
  */
 export type CallerFaultReason =
+  /** The header says Bearer, and nothing follows. */
+  | 'empty'
   /** The token could not be read, or none of our keys signed it. */
   | 'unreadable'
   /** The signature is right, but the claims are not: expired, not yet valid, for somebody else. */
@@ -14,7 +16,7 @@ export type CallerFaultReason =
   /** Guests are not let in here. */
   | 'guest';
 
-const pgrstCodes: Readonly<Record<CallerFaultReason, string>> = { unreadable: 'PGRST301', key: 'PGRST301', claims: 'PGRST303', guest: 'PGRST302' };
+const pgrstCodes: Readonly<Record<CallerFaultReason, string>> = { empty: 'PGRST301', unreadable: 'PGRST301', key: 'PGRST301', claims: 'PGRST303', guest: 'PGRST302' };
 
 /** The proof of who asks was refused: 401 in every protocol of ours but GoTrue's, which has a 403 for bad tokens. */
 export class CallerFault extends Fault {

@@ -54,7 +54,7 @@ export class Callers {
     const { key, bearer } = credentials;
     const byKey = key === null ? null : await this.proveKey(key);
     if (bearer === null) return byKey ?? this.guest;
-    if (bearer === '') throw new CallerFault('unreadable', 'Empty JWT is sent in Authorization header');
+    if (bearer === '') throw new CallerFault('empty', 'Empty JWT is sent in Authorization header');
     return bearer === key ? byKey! : this.proveOne(bearer);
   }
 

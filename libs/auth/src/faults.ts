@@ -35,6 +35,7 @@ export const authFaults = {
   user_already_exists: { status: 422, message: 'User already registered' },
   user_banned: { status: 400, message: 'User is banned' },
   user_not_found: { status: 404, message: 'User not found' },
+  user_sso_managed: { status: 422, message: 'Updating email, phone, password of a SSO account only possible via SSO' },
   validation_failed: { status: 400, message: 'The request is not valid' },
   weak_password: { status: 422, message: 'Password is too weak' },
   web3_provider_disabled: { status: 422, message: 'Web3 provider is disabled' },

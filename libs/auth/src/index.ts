@@ -1,3 +1,4 @@
+export { AdminService, type AdminChanges, type UserPage } from './admin.service.ts';
 export { AuthModule } from './auth.module.ts';
 export { CallerFault, type CallerFaultReason } from './caller-fault.ts';
 export { askedCredentials, callerStrategy } from './caller.strategy.ts';
@@ -5,3 +6,10 @@ export { Callers, type Credentials } from './callers.ts';
 export { authFaults, fault as authFault, type AuthFaultCode } from './faults.ts';
 export { Keyring } from './keyring.ts';
 export { makeSecrets } from './make-secrets.ts';
+export { notYetHere, refusedGrant } from './not-yet-here.ts';
+export { describeSettings } from './service-info.ts';
+export { Sessions, type LogoutScope, type SessionAnswer, type SignedIn } from './sessions.service.ts';
+export { SignIn, type PasswordSignIn } from './sign-in.service.ts';
+export { SignUp, type SignUpRequest } from './sign-up.service.ts';
+export { UserService, type UserChanges } from './user.service.ts';
+export type { UserView } from './views.ts';

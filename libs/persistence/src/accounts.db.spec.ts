@@ -138,6 +138,21 @@ describe('a family of refresh tokens', () => {
   });
 });
 
+describe('what comes from outside', () => {
+  it('is bound and never part of a statement: neither quotes, backslashes nor a second statement mean anything', async () => {
+    const hostile = String.raw`\'; drop table auth.users; -- ? ?? $1 \?`;
+    const user = await accounts.transaction((tx) => tx.add({ ...newUser(`${randomUUID()}@example.com`), rawUserMetaData: { [hostile]: [hostile, null, { a: 1.5 }] }, aud: hostile }));
+    expect((await accounts.find(user.id))!.user).toMatchObject({ aud: hostile, rawUserMetaData: { [hostile]: [hostile, null, { a: 1.5 }] } });
+    expect(await accounts.findByEmail(hostile)).toBeNull();
+    await expect(accounts.transaction((tx) => tx.lockFamily(`${hostile}; select 1`))).resolves.toBeNull();
+  });
+
+  it('with a NUL is refused by PostgreSQL as what it is, and is no broken connection', async () => {
+    const error = await accounts.findByEmail('a\0b').catch((thrown: unknown) => thrown);
+    expect(isDatabaseError(error) && error.code).toBe('22021');
+  });
+});
+
 describe('a connection that breaks', () => {
   const breakAll = () => database.admin.rows(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'mainstay supabase_auth_admin' and datname = $1`, [database.name]);
 

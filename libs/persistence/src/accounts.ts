@@ -148,8 +148,9 @@ export class OpenAccounts {
     return user === null ? null : { user, identities: await identitiesOf(this.em, [id]) };
   }
 
-  async identitiesOf(userId: string): Promise<Identity[]> {
-    return identitiesOf(this.em, [userId]);
+  async find(id: string): Promise<Account | null> {
+    const user = await this.em.findOne(User, { id });
+    return user === null ? null : { user, identities: await identitiesOf(this.em, [id]) };
   }
 
   /** Writes all changes now, so that an error of the database belongs to the step that caused it. */

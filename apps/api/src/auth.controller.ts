@@ -1,0 +1,122 @@
+import { isIP } from 'node:net';
+import { askedCredentials, authFault, describeSettings, Keyring, notYetHere, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
+import type { Settings } from '@mainstay/config';
+import type { Caller } from '@mainstay/domain';
+import type { Device } from '@mainstay/persistence';
+import { All, Body, Controller, Get, Header, HttpCode, Inject, Injectable, Post, Put, Query, Req, UseFilters, UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { AuthHeaders } from './auth-version.ts';
+import { AuthFilter } from './auth.filter.ts';
+import { PasswordInput, readInput, RefreshInput, SignUpInput, UserInput } from './auth.inputs.ts';
+import { Asker, CallerGuard, KeyGuard } from './caller.guard.ts';
+import { edgeFault } from './edge-faults.ts';
+import { settingsToken } from './settings-token.ts';
+import { version } from './version.ts';
+
+/** The door of what is one user's own: without a bearer there is nobody to speak of, whatever key came along. */
+@Injectable()
+export class BearerGuard extends CallerGuard {
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (askedCredentials(context.switchToHttp().getRequest<FastifyRequest>()).bearer === null) throw authFault('no_authorization');
+    return super.canActivate(context);
+  }
+}
+
+/** `/auth/v1` for everybody: GoTrue's protocol, as `supabase.auth` speaks it. */
+@Controller('auth/v1')
+@UseFilters(AuthFilter)
+@UseInterceptors(AuthHeaders)
+export class AuthController {
+  constructor(
+    private readonly signUps: SignUp,
+    private readonly signIns: SignIn,
+    private readonly sessions: Sessions,
+    private readonly users: UserService,
+    @Inject(settingsToken) private readonly settings: Settings,
+  ) {}
+
+  @Post('signup')
+  @HttpCode(200)
+  @UseGuards(KeyGuard)
+  signUp(@Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
+    return this.signUps.signUp(readInput(SignUpInput, body), deviceOf(request));
+  }
+
+  @Post('token')
+  @HttpCode(200)
+  @UseGuards(KeyGuard)
+  token(@Query('grant_type') grantType: unknown, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
+    if (grantType === 'password') return this.signIns.withPassword(readInput(PasswordInput, body), deviceOf(request));
+    if (grantType === 'refresh_token') return this.sessions.refresh(readInput(RefreshInput, body).refresh_token, deviceOf(request));
+    throw refusedGrant(String(grantType ?? ''));
+  }
+
+  @Get('user')
+  @UseGuards(BearerGuard)
+  async user(@Asker() caller: Caller): Promise<object> {
+    return this.users.view(await this.sessions.signedIn(caller));
+  }
+
+  @Put('user')
+  @UseGuards(BearerGuard)
+  async updateUser(@Asker() caller: Caller, @Body() body: unknown): Promise<object> {
+    const { app_metadata: appMetadata, ...changes } = readInput(UserInput, body);
+    return this.users.update(await this.sessions.signedIn(caller), { ...changes, appMetadata });
+  }
+
+  @Post('logout')
+  @HttpCode(204)
+  @UseGuards(BearerGuard)
+  async logout(@Asker() caller: Caller, @Query('scope') scope: unknown): Promise<void> {
+    const which = scopeOf(scope);
+    await this.sessions.end(await this.sessions.signedIn(caller), which);
+  }
+
+  @Get('settings')
+  @UseGuards(KeyGuard)
+  describe(): object {
+    return describeSettings(this.settings);
+  }
+
+  @Get('health')
+  health(): object {
+    return { name: 'Mainstay', version, description: 'Accounts and sessions, by the protocol of GoTrue' };
+  }
+}
+
+/** The public keys of access tokens, at both places where clients and libraries look for them. */
+@Controller()
+@UseFilters(AuthFilter)
+export class JwksController {
+  constructor(private readonly keyring: Keyring) {}
+
+  @Get(['.well-known/jwks.json', 'auth/v1/.well-known/jwks.json'])
+  @Header('cache-control', 'public, max-age=600')
+  jwks(): object {
+    return this.keyring.published;
+  }
+}
+
+/** What of the protocol is still to come says so, in the words by which its clients know that a thing is off. */
+@Controller('auth/v1')
+@UseFilters(AuthFilter)
+@UseInterceptors(AuthHeaders)
+export class AuthNotYetController {
+  @All('*')
+  any(@Req() { method, url }: FastifyRequest): never {
+    const path = url.split('?')[0]!;
+    throw notYetHere(path.slice('/auth/v1'.length)) ?? edgeFault('not_found', { message: `There is nothing at ${method} ${path}` });
+  }
+}
+
+function scopeOf(scope: unknown): LogoutScope {
+  if (scope === undefined || scope === '' || scope === 'global') return 'global';
+  if (scope === 'local' || scope === 'others') return scope;
+  throw authFault('validation_failed', { message: `Unsupported logout scope "${String(scope)}"` });
+}
+
+/** What a session remembers of where it was opened. A link-local address has a zone, which PostgreSQL does not know. */
+function deviceOf(request: FastifyRequest): Device {
+  const address = request.ip.split('%')[0]!;
+  return { userAgent: request.headers['user-agent']?.slice(0, 512) ?? null, address: isIP(address) === 0 ? null : address };
+}

@@ -1,0 +1,123 @@
+import { availableParallelism } from 'node:os';
+import * as argon2 from '@node-rs/argon2';
+import * as bcrypt from '@node-rs/bcrypt';
+import { fault } from './faults.ts';
+
+/** OWASP's first choice: argon2id with 19 MiB, two passes, one lane. (2 is `Algorithm.Argon2id`, a const enum that isolated modules cannot read.) */
+const terms = { algorithm: 2 as argon2.Algorithm, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+/** Verified for an account that does not exist or has no password, so that an answer takes as long as for one that has; no password gives an all-zero digest. */
+const dummyHash = `$argon2id$v=19$m=${terms.memoryCost},t=${terms.timeCost},p=${terms.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
+/** bcrypt reads no more, and GoTrue refuses more; so does everybody who may have written a hash that we are given. */
+const maxBytes = 72;
+
+/** What a stored hash may cost to verify: beyond this a single row could keep a thread for minutes. */
+const dearest = { memoryCost: 262_144, timeCost: 16, parallelism: 16, bcryptCost: 16 };
+
+export interface Verdict {
+  readonly isRight: boolean;
+  /** The hash is weaker than what we write today: hash the password anew while it is at hand. */
+  readonly isOutdated: boolean;
+}
+
+/**
+ * Hashes and verifies passwords, a few at a time: hashing is slow on purpose and shares libuv's threads with file and
+ * name look-ups, so it may never take them all, and whoever would wait too long is told so at once.
+ */
+export class Passwords {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(
+    /** At once. libuv has four threads; one stays free. */
+    private readonly lanes = Math.min(availableParallelism(), 3),
+    /** In line behind them: about ten seconds of work. */
+    private readonly maxWaiting = 300,
+  ) {}
+
+  async hash(password: string): Promise<string> {
+    return this.inTurn(() => argon2.hash(password, terms));
+  }
+
+  /** Compares a password with what is stored, in the same time whether or not there is anything stored. */
+  async verify(password: string, stored: string | null): Promise<Verdict> {
+    return this.inTurn(async () => {
+      const hash = stored !== null && isVerifiable(stored) ? stored : dummyHash;
+      const isRight = await compare(password, hash);
+      return { isRight, isOutdated: isRight && isOutdated(hash) };
+    });
+  }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    await this.takeLane();
+    try {
+      return await work();
+    } finally {
+      this.giveLane();
+    }
+  }
+
+  private async takeLane(): Promise<void> {
+    if (this.running < this.lanes) {
+      this.running += 1;
+      return;
+    }
+    if (this.waiting.length >= this.maxWaiting) throw fault('over_request_rate_limit', { message: 'Too many sign-ins are waiting, try again in a moment', headers: { 'retry-after': '2' } });
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  private giveLane(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.running -= 1;
+    else next();
+  }
+}
+
+/** True for a hash in a format that `verify` reads, at a price that it pays. */
+export function isVerifiable(hash: string): boolean {
+  try {
+    if (isBcrypt(hash)) return bcrypt.parseOptions(hash).cost <= dearest.bcryptCost;
+    const { memoryCost, timeCost, parallelism } = argon2.parseOptions(hash);
+    return memoryCost <= dearest.memoryCost && timeCost <= dearest.timeCost && parallelism <= dearest.parallelism;
+  } catch {
+    // Neither format: what a verifier cannot read, no password fits.
+    return false;
+  }
+}
+
+async function compare(password: string, hash: string): Promise<boolean> {
+  // bcrypt reads a password in circles of itself and a NUL, so one with a NUL inside could stand for a shorter one.
+  const isPossible = password !== '' && Buffer.byteLength(password) <= maxBytes && !password.includes('\0');
+  const isRight = isBcrypt(hash) ? await bcrypt.verify(password, hash) : await argon2.verify(hash, password);
+  return isRight && isPossible;
+}
+
+function isBcrypt(hash: string): boolean {
+  return /^\$2[abxy]\$/.test(hash);
+}
+
+function isOutdated(hash: string): boolean {
+  if (isBcrypt(hash)) return true;
+  const { algorithm, memoryCost, timeCost } = argon2.parseOptions(hash);
+  return algorithm !== terms.algorithm || memoryCost < terms.memoryCost || timeCost < terms.timeCost;
+}
+
+export interface Weakness {
+  readonly message: string;
+  readonly reasons: readonly string[];
+}
+
+/** What speaks against a new password, or null. */
+export function weaknessOf(password: string, minLength: number): Weakness | null {
+  if ([...password].length >= minLength) return null;
+  return { message: `Password should be at least ${minLength} characters.`, reasons: ['length'] };
+}
+
+/** @throws Fault `weak_password` or `validation_failed`: nobody may choose such a password. */
+export function refuseWeakPassword(password: string, minLength: number): void {
+  if (Buffer.byteLength(password) > maxBytes) throw fault('validation_failed', { message: `Password cannot be longer than ${maxBytes} characters` });
+  if (password.includes('\0')) throw fault('validation_failed', { message: 'Password cannot contain the character NUL' });
+  const weakness = weaknessOf(password, minLength);
+  if (weakness !== null) throw fault('weak_password', { message: weakness.message, details: { reasons: weakness.reasons } });
+}

@@ -1,0 +1,152 @@
+import type { Settings } from '@mainstay/config';
+import type { Caller } from '@mainstay/domain';
+import type { Account, Accounts, AuthSession, Device, OpenAccounts, SessionFacts, TokenInFamily, User } from '@mainstay/persistence';
+import { randomUUID } from 'node:crypto';
+import type { AccessTokens } from './access-tokens.ts';
+import { fault } from './faults.ts';
+import { digestOf, worthOf, type RefreshTokens } from './refresh-tokens.ts';
+import { isBanned, viewUser, type UserView } from './views.ts';
+
+/** A session as its owner gets it. */
+export interface SessionAnswer {
+  readonly access_token: string;
+  readonly token_type: 'bearer';
+  readonly expires_in: number;
+  readonly expires_at: number;
+  readonly refresh_token: string;
+  readonly user: UserView;
+  /** Why the password that was just used would not be taken as a new one. */
+  readonly weak_password?: { readonly message: string; readonly reasons: readonly string[] };
+}
+
+/** An open session with the refresh token that its owner may use next. */
+export interface OpenSession {
+  readonly account: Account;
+  readonly facts: SessionFacts;
+  readonly refreshToken: string;
+}
+
+/** Who a request of `/auth/v1` speaks for, looked up now and not only proved by a token. */
+export interface SignedIn {
+  readonly account: Account;
+  /** Null for a token that names no session, such as one that an application signed itself. */
+  readonly session: AuthSession | null;
+}
+
+/** Which sessions a sign-out ends. */
+export type LogoutScope = 'global' | 'local' | 'others';
+
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** The life of a session: opened by a sign-in, refreshed by its tokens, ended by its owner or by a theft. */
+export class Sessions {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly accessTokens: AccessTokens,
+    private readonly refreshTokens: RefreshTokens,
+    private readonly settings: Pick<Settings, 'refreshReuseSeconds'>,
+  ) {}
+
+  /** Opens a session inside the transaction of the sign-in that earned it. */
+  async open(tx: OpenAccounts, account: Account, method: string, device: Device): Promise<OpenSession> {
+    account.user.lastSignInAt = new Date();
+    await tx.write();
+    const refreshToken = this.refreshTokens.makeFirst();
+    const facts = await tx.startSession(account.user.id, method, device, digestOf(refreshToken), randomUUID());
+    return { account, facts, refreshToken };
+  }
+
+  /** The answer that carries a session to its owner. Signing is done when the transaction is over: it needs no lock. */
+  async answer({ account, facts, refreshToken }: OpenSession): Promise<SessionAnswer> {
+    const token = await this.accessTokens.sign(account.user, facts);
+    return {
+      access_token: token.text,
+      token_type: 'bearer',
+      expires_in: token.lifetimeSeconds,
+      expires_at: token.expiresAt,
+      refresh_token: refreshToken,
+      user: viewUser(account),
+    };
+  }
+
+  /**
+   * Exchanges a refresh token. Everybody who does so for one session comes one after the other, so many tabs at once
+   * leave one lineage: the first rotates, the others are given what it got.
+   */
+  async refresh(token: string, device: Device): Promise<SessionAnswer> {
+    const digest = digestOf(token);
+    // A theft has to be written down, so it leaves the transaction as a value: a throw would roll its traces back.
+    const open = await this.accounts.transaction(async (tx) => {
+      const family = await tx.lockFamily(digest);
+      if (family === null) throw fault('refresh_token_not_found');
+      const worth = worthOf(digest, family, this.settings.refreshReuseSeconds);
+      if (worth === 'refuse') throw fault('refresh_token_already_used');
+      if (family.isSessionOver) throw fault('session_expired');
+      const account = await this.entitled(tx, family.session.userId);
+      if (worth === 'revoke') {
+        await tx.revokeFamily(family.session.id);
+        return null;
+      }
+      const refreshToken = worth === 'rotate' ? await this.rotate(tx, family, token, digest, device) : await this.repeat(tx, family, token, device);
+      return { account, facts: family.session, refreshToken };
+    });
+    if (open === null) throw fault('refresh_token_already_used');
+    return this.answer(open);
+  }
+
+  /**
+   * Who the caller is now. A token outlives what it says: the account may be gone or banned, the session ended.
+   * @throws Fault as GoTrue words each of these.
+   */
+  async signedIn(caller: Caller): Promise<SignedIn> {
+    if (caller.subject === null) throw fault('bad_jwt', { message: 'invalid claim: missing sub claim' });
+    if (!uuidForm.test(caller.subject)) throw fault('bad_jwt', { message: 'invalid claim: sub claim must be a UUID' });
+    if (caller.sessionId !== null && !uuidForm.test(caller.sessionId)) throw fault('bad_jwt', { message: 'invalid claim: session_id claim must be a UUID' });
+    const { account, session } = await this.accounts.findSignedIn(caller.subject, caller.sessionId);
+    if (account === null || account.user.deletedAt instanceof Date) throw fault('user_not_found', { status: 403, message: 'User from sub claim in JWT does not exist' });
+    if (caller.sessionId !== null && (session === null || isOver(session))) throw fault('session_not_found');
+    if (isBanned(account.user)) throw fault('user_banned', { status: 403 });
+    return { account, session };
+  }
+
+  /** Ends sessions at once: their refresh tokens go, and the auth API no longer takes their access tokens. */
+  async end({ account, session }: SignedIn, scope: LogoutScope): Promise<void> {
+    const { id } = account.user;
+    await this.accounts.transaction((tx) => {
+      if (session === null || scope === 'global') return tx.endSessions(id);
+      return tx.endSessions(id, scope === 'local' ? { only: session.id } : { except: session.id });
+    });
+  }
+
+  private async entitled(tx: OpenAccounts, userId: string): Promise<Account> {
+    const account = await tx.find(userId);
+    if (account === null) throw fault('refresh_token_not_found');
+    if (isBanned(account.user)) throw fault('user_banned', { message: 'Invalid Refresh Token: User Banned' });
+    return account;
+  }
+
+  private async rotate(tx: OpenAccounts, family: TokenInFamily, token: string, digest: string, device: Device): Promise<string> {
+    const child = this.refreshTokens.childOf(token, family.session.id);
+    await tx.rotate(family.session, digest, digestOf(child), device);
+    return child;
+  }
+
+  /** Gives the live token once more. After a change of MAINSTAY_SECRET it cannot be found again: then it is replaced. */
+  private async repeat(tx: OpenAccounts, family: TokenInFamily, token: string, device: Device): Promise<string> {
+    const { session, active } = family;
+    const live = this.refreshTokens.descendant(token, session.id, active!.digest);
+    if (live !== null) return live;
+    const fresh = this.refreshTokens.makeFirst();
+    await tx.rotate(session, active!.digest, digestOf(fresh), device);
+    return fresh;
+  }
+}
+
+function isOver({ notAfter }: AuthSession): boolean {
+  return notAfter instanceof Date && notAfter.getTime() <= Date.now();
+}
+
+/** The claims that identity data and user metadata of an e-mail account begin with, as GoTrue writes them. */
+export function emailClaims(user: Pick<User, 'id'>, email: string, isVerified: boolean): Record<string, unknown> {
+  return { sub: user.id, email, email_verified: isVerified, phone_verified: false };
+}
