@@ -46,7 +46,7 @@ function answerIn(media: MediaType, terms: Terms): Answer | null {
       return inner === null ? null : { media, shape: inner.shape };
     }
     default:
-      return handlerFor(media, terms) ?? builtIn(media);
+      return handlerFor(media, terms) ?? builtIn(media, terms.cache);
   }
 }
 
@@ -60,7 +60,7 @@ function handlerFor(media: MediaType, { cache, target, isWholeRow }: Terms): Ans
   return { media: parseMediaType(found.answeredType), shape: { kind: 'custom', aggregate: found.aggregate, rowType: found.target } };
 }
 
-function builtIn(media: MediaType): Answer | null {
+function builtIn(media: MediaType, { types }: SchemaCache): Answer | null {
   switch (media.kind) {
     case 'any':
     case 'json':
@@ -68,7 +68,8 @@ function builtIn(media: MediaType): Answer | null {
     case 'csv':
       return { media, shape: { kind: 'csv' } };
     case 'geojson':
-      return { media, shape: { kind: 'geojson' } };
+      // PostGIS writes it, so it is there where PostGIS is.
+      return types.has('geometry') ? { media, shape: { kind: 'geojson' } } : null;
     default:
       return null;
   }

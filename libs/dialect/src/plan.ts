@@ -293,13 +293,11 @@ function withoutBody({ media, shape }: Answer): Answer {
   return { media, shape: media.kind === 'plan' ? shape : { kind: 'nothing' } };
 }
 
-/** With `*` everything is there but computed columns; else exactly what is given, joined on or ordered by. */
+/** With `*` everything is there, computed columns too: they are functions of the row. Else exactly what is given, joined on or ordered by. */
 function returningOf(root: Node, primaryKey: readonly string[]): Returning {
   const needed = neededNames(root);
-  const hasStar = needed.has('*');
-  const known = root.collection?.columns;
-  const names = [...needed].filter((name) => name !== '*' && !(hasStar && (known?.has(name) ?? true)));
-  return { hasStar, names: hasStar ? names : [...new Set([...names, ...primaryKey])] };
+  if (needed.has('*')) return { hasStar: true, names: [] };
+  return { hasStar: false, names: [...new Set([...needed, ...primaryKey])] };
 }
 
 function callReturning(root: Node): Returning {

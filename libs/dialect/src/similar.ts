@@ -18,13 +18,14 @@ export function mostSimilar(name: string, candidates: readonly string[], minScor
   return best?.candidate ?? null;
 }
 
+/** Signs count for nothing: the list of no parameters is like no other list. */
 function fold(name: string): string {
-  return name.toLowerCase();
+  return name.toLowerCase().replace(/[^\p{L}\p{N}, ]+/gu, '');
 }
 
 function similarity(a: string, b: string): number {
   const longest = Math.max(a.length, b.length);
-  return longest === 0 ? 1 : 1 - distance(a, b) / longest;
+  return longest === 0 ? 0 : 1 - distance(a, b) / longest;
 }
 
 function distance(a: string, b: string): number {

@@ -1,10 +1,14 @@
 import { compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withEstimate, type Compiled, type Outcome, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
 import { isService, type Caller } from '@mainstay/domain';
-import { ConnectionLost, type Database, type Result, type Session, type Statement, type Transaction } from '@mainstay/persistence';
+import { ConnectionLost, isDatabaseError, type Database, type Result, type Session, type Statement, type Transaction } from '@mainstay/persistence';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
 import { restSession } from './rest-session.ts';
 import { StatementNames } from './statement-names.ts';
+
+/** serialization_failure, deadlock_detected. */
+const hindrances = new Set(['40001', '40P01']);
+const mostTries = 4;
 
 /** Answers `/rest/v1`. */
 export class RestService {
@@ -28,7 +32,7 @@ export class RestService {
     const statements = compile(plan);
     const session = restSession(http, plan, caller, known);
     try {
-      return render(plan, await this.run(plan, statements, session, known));
+      return render(plan, await this.untilSettled(() => this.run(plan, statements, session, known)));
     } catch (error) {
       throw answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: plan.access.isReadOnly });
     }
@@ -37,6 +41,17 @@ export class RestService {
   /** The state of the schema cache, for the health page. */
   schemaCacheState(): SchemaState {
     return this.schema.state();
+  }
+
+  /** Two transactions that hinder each other both roll back whole, so the work may simply be done again. */
+  private async untilSettled<T>(work: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!isDatabaseError(error) || !hindrances.has(error.code ?? '') || tries === mostTries) throw error;
+      }
+    }
   }
 
   /** One round trip where it will do; an open transaction where the outcome may be undone or several statements are needed. */

@@ -1,0 +1,48 @@
+import type { Caller } from '@mainstay/domain';
+import { RestService, type RestAnswer, type RestRequest } from '@mainstay/rest';
+import { All, Controller, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Asker, CallerGuard } from './caller.guard.ts';
+import { RestFilter } from './rest.filter.ts';
+
+const mount = '/rest/v1';
+
+/** `/rest/v1`: everything below it is read by the dialect, so there is one route. */
+@Controller()
+@UseGuards(CallerGuard)
+@UseFilters(RestFilter)
+export class RestController {
+  constructor(private readonly rest: RestService) {}
+
+  @All(['rest/v1', 'rest/v1/*path'])
+  async answer(@Asker() caller: Caller, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await send(reply, await this.rest.answer(readHttp(request), caller), request.method === 'HEAD');
+  }
+}
+
+/** The request as a value; the dialect decodes path and query itself. */
+function readHttp({ method, url, headers, body }: FastifyRequest): RestRequest {
+  const question = url.indexOf('?');
+  const path = (question === -1 ? url : url.slice(0, question)).slice(mount.length);
+  return {
+    method,
+    path: path === '' ? '/' : path,
+    query: question === -1 ? '' : url.slice(question + 1),
+    headers: singleValues(headers),
+    body: body instanceof Uint8Array ? body : null,
+  };
+}
+
+function singleValues(headers: FastifyRequest['headers']): RestRequest['headers'] {
+  if (headers['set-cookie'] === undefined) return headers as RestRequest['headers'];
+  return { ...headers, 'set-cookie': headers['set-cookie'].join(', ') } as RestRequest['headers'];
+}
+
+async function send(reply: FastifyReply, { status, headers, body }: RestAnswer, isHead: boolean): Promise<void> {
+  reply.status(status);
+  // Fastify adds to a list only what is Set-Cookie; anything else of one name would be overwritten.
+  for (const [name, values] of Map.groupBy(headers, ([name]) => name.toLowerCase())) {
+    reply.header(name, values.length === 1 ? values[0]![1] : values.map(([, value]) => value));
+  }
+  await reply.send(isHead || body === null ? undefined : body);
+}

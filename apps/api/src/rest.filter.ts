@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { CallerFault } from '@mainstay/auth';
+import { Fault } from '@mainstay/domain';
+import { Catch, HttpException, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** Words every error of `/rest/v1` as PostgREST does: `{code, details, hint, message}`, the code again in `Proxy-Status`. */
+@Catch()
+@Injectable()
+export class RestFilter implements ExceptionFilter {
+  private readonly logger = new Logger('rest');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const fault = faultOf(error) ?? this.unexpected(error, request);
+    const body = { code: fault.code, details: fault.details, hint: fault.hint, message: fault.message };
+    const reply = http.getResponse<FastifyReply>().status(fault.status).headers({ 'proxy-status': `PostgREST; error=${fault.code}`, ...fault.headers });
+    void reply.type('application/json; charset=utf-8').send(request.method === 'HEAD' ? undefined : body);
+  }
+
+  private unexpected(error: unknown, request: FastifyRequest): Fault {
+    const id = randomUUID();
+    this.logger.error({ event: 'unexpected error', id, method: request.method, path: request.url.split('?')[0], error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    return new Fault('PGRSTX00', { status: 500, message: 'Internal error' }, { details: id, hint: 'The log tells what happened under this id.' });
+  }
+}
+
+/** The answer for errors that have one; null for what nobody foresaw. */
+function faultOf(error: unknown): Fault | null {
+  if (error instanceof CallerFault) return new Fault(error.pgrstCode, { status: error.status, message: error.message }, { headers: error.headers, cause: error });
+  if (error instanceof Fault) return error;
+  // Nest and Fastify refuse some requests before the controller sees them: their 4xx is the caller's to mend.
+  const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | null)?.statusCode;
+  if (typeof status !== 'number' || status < 400 || status > 499) return null;
+  return new Fault('PGRST100', { status, message: (error as Error).message }, { cause: error });
+}
