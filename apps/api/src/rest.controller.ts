@@ -14,7 +14,7 @@ const mount = '/rest/v1';
 export class RestController {
   constructor(private readonly rest: RestService) {}
 
-  @All(['rest/v1', 'rest/v1/*path'])
+  @All(['rest/v1', 'rest/v1/*'])
   async answer(@Asker() caller: Caller, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await send(reply, await this.rest.answer(readHttp(request), caller), request.method === 'HEAD');
   }

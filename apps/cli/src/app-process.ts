@@ -13,15 +13,15 @@ export async function startApp(root: string, app: 'api' | 'worker', environment:
     execArgv: ['--enable-source-maps'],
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  const last: string[] = [];
+  let why = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     let rest = '';
     stream.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop()!;
       for (const line of lines.filter((text) => text !== '')) {
-        last.push(line);
-        if (last.length > 5) last.shift();
+        // The frames of a stack come after the sentence that says what happened.
+        if (!/^\s+at |^\{"level":"(info|debug)|^\s*[}\]]/.test(line)) why = line;
         onLine(line);
       }
     });
@@ -30,7 +30,7 @@ export async function startApp(root: string, app: 'api' | 'worker', environment:
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      reject(new Error(`${app} was not ready within ${readyTimeoutMs / 1000} s`));
+      reject(new Error(`the ${app} was not ready within ${readyTimeoutMs / 1000} s`));
     }, readyTimeoutMs);
     child.once('message', () => {
       clearTimeout(timer);
@@ -38,7 +38,7 @@ export async function startApp(root: string, app: 'api' | 'worker', environment:
     });
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      reject(new Error(`${app} ended with ${signal ?? `exit code ${code}`}${last.length === 0 ? '' : `: ${last.at(-1)}`}`));
+      reject(new Error(why === '' ? `the ${app} ended with ${signal ?? `exit code ${code}`}` : `the ${app} says: ${why}`));
     });
   });
   return {

@@ -65,7 +65,9 @@ class Stack {
     if (this.settings.project !== null) notes.push(...(await applyProject(this.settings)));
     const api = this.part('api', () => this.launchApp('api'));
     const worker = this.part('worker', () => this.launchApp('worker'));
-    await Promise.all([api.start(), worker.start()]);
+    await Promise.all([api.start(), worker.start()]).catch((cause: unknown) => {
+      throw new Explained(`Mainstay did not start: ${(cause as Error).message}\nMore is in ${this.shown(this.home.logs)}.`, { cause });
+    });
     console.log(banner(this.settings, { secrets: this.shown(this.home.secrets), logs: this.shown(this.home.logs), notes }));
   }
 

@@ -1,0 +1,104 @@
+import { ImportsService, JobsService } from '@mainstay/automation';
+import { AuthModule } from '@mainstay/auth';
+import type { Settings } from '@mainstay/config';
+import { makeDatabase, makeListener, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
+import { RestService, SchemaKeeper } from '@mainstay/rest';
+import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
+import { AuthAdminController } from './auth-admin.controller.ts';
+import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
+import { AuthFilter } from './auth.filter.ts';
+import { ConnectionController } from './connection.controller.ts';
+import { EdgeFilter } from './edge.filter.ts';
+import { HealthController } from './health.controller.ts';
+import { ImportsController } from './imports.controller.ts';
+import { JobsController } from './jobs.controller.ts';
+import { NotYetHereController } from './not-yet-here.controller.ts';
+import { Readiness } from './readiness.ts';
+import { RestController } from './rest.controller.ts';
+import { RestFilter } from './rest.filter.ts';
+import { settingsToken } from './settings-token.ts';
+import { SurfaceFilter } from './surface.filter.ts';
+
+/** The pool of the login `authenticator`: data requests, each under the role of its caller. */
+const callersDatabase = Symbol('callers database');
+/** The pool of the login `mainstay_api`: our own surfaces. */
+const ownDatabase = Symbol('own database');
+
+/** The whole HTTP edge: every surface's controller with the services behind it. */
+@Module({})
+export class ApiModule implements OnModuleInit, OnApplicationShutdown {
+  private registered: RegisteredProcess | undefined;
+
+  constructor(
+    @Inject(settingsToken) private readonly settings: Settings,
+    @Inject(callersDatabase) private readonly callers: Database,
+    @Inject(ownDatabase) private readonly own: Database,
+    private readonly schema: SchemaKeeper,
+  ) {}
+
+  static with(settings: Settings): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [AuthModule.with(settings)],
+      controllers: [RestController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, ConnectionController, HealthController, NotYetHereController],
+      providers: [{ provide: settingsToken, useValue: settings }, ...databases(settings), ...services(settings), RestFilter, AuthFilter, SurfaceFilter, EdgeFilter],
+    };
+  }
+
+  async onModuleInit(): Promise<void> {
+    this.registered = await RegisteredProcess.register(this.own, 'api', this.settings);
+    await this.schema.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.registered?.leave();
+    await this.schema.close();
+    await Promise.all([this.callers.close(), this.own.close()]);
+  }
+}
+
+function databases(settings: Settings): Provider[] {
+  return [
+    { provide: callersDatabase, useFactory: () => makeDatabase(settings, 'authenticator') },
+    { provide: ownDatabase, useFactory: () => makeDatabase(settings, 'mainstay_api') },
+  ];
+}
+
+function services(settings: Settings): Provider[] {
+  return [
+    { provide: SchemaKeeper, inject: [callersDatabase], useFactory: (database: Database) => makeSchemaKeeper(settings, database) },
+    { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole) },
+    { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
+    { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
+    { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
+  ];
+}
+
+function makeSchemaKeeper(settings: Settings, database: Database): SchemaKeeper {
+  const logger = new Logger('schema cache');
+  const terms = {
+    schemas: settings.dbSchemas,
+    extraSearchPath: settings.dbExtraSearchPath,
+    maxRows: settings.dbMaxRows === 0 ? null : settings.dbMaxRows,
+    areAggregatesAllowed: settings.dbAggregatesEnabled,
+    arePlansAllowed: false,
+    preRequest: null,
+    transactionEnd: 'commit',
+  } as const;
+  return new SchemaKeeper(database, makeListener(settings, 'authenticator'), terms, (error) => logger.error({ event: 'schema cache not loaded', error: (error as Error).message }));
+}
+
+function makeReadiness(database: Database, rest: RestService): Readiness {
+  // One look at the workers' reports serves both of their probes.
+  let look: ReturnType<typeof workerHealth> | undefined;
+  const workers = (): ReturnType<typeof workerHealth> => (look ??= workerHealth(database).finally(() => (look = undefined)));
+  return new Readiness({
+    database: async () => {
+      await database.rows('select 1');
+      return { state: 'ok', note: null };
+    },
+    queue: async () => (await workers()).queue,
+    worker: async () => (await workers()).worker,
+    schema_cache: async () => rest.schemaCacheState(),
+  });
+}

@@ -1,0 +1,36 @@
+import type { Settings } from '@mainstay/config';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { takeBodies } from './body.ts';
+import { allowCrossOrigin } from './cors.ts';
+import { edgeFault } from './edge-faults.ts';
+
+/** Longest path and query that is read; clients send long `in` lists, so 16 KiB must pass. */
+const maxRequestLine = 16 * 1024;
+
+/** Fastify with the limits that slow, endless and crowding clients meet. */
+export function makeHttpServer(settings: Settings): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    logger: false,
+    trustProxy: false,
+    keepAliveTimeout: 65_000,
+    // 0: Node's own limit would cut an upload that is being sent; body.ts and the imports watch progress instead.
+    requestTimeout: 0,
+    maxRequestsPerSocket: 1000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: maxRequestLine },
+    http: { maxHeaderSize: 32 * 1024, headersTimeout: 10_000, connectionsCheckingInterval: 2000 },
+    frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+      const fault = edgeFault('url_not_decodable', { cause: error });
+      void reply.status(fault.status).send({ code: fault.code, message: fault.message, details: null, hint: null });
+    },
+  });
+  const server = adapter.getInstance() as unknown as FastifyInstance;
+  server.decorateRequest('caller', null);
+  allowCrossOrigin(server);
+  server.addHook('onRequest', (request, _reply, done) => {
+    done(request.url.length > maxRequestLine ? edgeFault('request_line_too_long', { details: `${request.url.length} bytes` }) : undefined);
+  });
+  takeBodies(server, settings.maxBodyBytes);
+  return adapter;
+}
