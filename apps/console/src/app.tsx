@@ -1,0 +1,45 @@
+import { DataPage } from './data/data-page.tsx';
+import { ImportPage } from './import/import-page.tsx';
+import { ImportRunPage } from './import/import-run-page.tsx';
+import { JobPage } from './jobs/job-page.tsx';
+import { JobsPage } from './jobs/jobs-page.tsx';
+import { OverviewPage } from './overview/overview-page.tsx';
+import { useHealth } from './overview/use-health.ts';
+import type { Route } from './route.ts';
+import { useKey } from './session.ts';
+import { Shell } from './shell.tsx';
+import { SignInPage } from './sign-in-page.tsx';
+import { Announcer } from './ui/announcer.tsx';
+import { useRoute } from './use-route.ts';
+
+/** The console: sign in, then the page that the address names. */
+export function App() {
+  const key = useKey();
+  const route = useRoute();
+  return (
+    <>
+      {key === null ? <SignInPage /> : <SignedIn route={route} />}
+      <Announcer />
+    </>
+  );
+}
+
+function SignedIn({ route }: { route: Route }) {
+  const health = useHealth();
+  return (
+    <Shell page={route.page} place={placeOf(route)} health={health}>
+      {route.page === 'overview' ? <OverviewPage health={health} /> : null}
+      {route.page === 'import' && route.id === null ? <ImportPage into={route.into} /> : null}
+      {route.page === 'import' && route.id !== null ? <ImportRunPage key={route.id} id={route.id} /> : null}
+      {route.page === 'data' ? <DataPage at={route.collection} query={route.query} /> : null}
+      {route.page === 'jobs' && route.id === null ? <JobsPage query={route.query} /> : null}
+      {route.page === 'jobs' && route.id !== null ? <JobPage key={route.id} id={route.id} /> : null}
+    </Shell>
+  );
+}
+
+/** What a reader calls a place: a filter or a page of rows is still the same one. */
+function placeOf(route: Route): string {
+  if (route.page === 'data') return `data ${route.collection === null ? '' : JSON.stringify(route.collection)}`;
+  return route.page === 'overview' ? route.page : `${route.page} ${route.id ?? ''}`;
+}

@@ -1,0 +1,26 @@
+import { links, parseRoute, splitCollection } from './route.ts';
+
+describe('the address', () => {
+  it.each([
+    ['', { page: 'overview' }],
+    ['#/nowhere', { page: 'overview' }],
+    ['#/import', { page: 'import', id: null, into: null }],
+    ['#/import/42', { page: 'import', id: '42', into: null }],
+    [links.importInto({ schema: 'public', name: 'a b' }), { page: 'import', id: null, into: 'public.a b' }],
+    ['#/data', { page: 'data', collection: null }],
+    [links.rows({ schema: 'public', name: 'a/b?c' }), { page: 'data', collection: { schema: 'public', name: 'a/b?c' } }],
+    ['#/data/public', { page: 'data', collection: null }],
+    ['#/jobs/7', { page: 'jobs', id: '7' }],
+    ['#/import/%E0%A4%A', { page: 'import', id: '%E0%A4%A' }],
+  ])('%s', (hash, route) => expect(parseRoute(hash)).toMatchObject(route));
+
+  it('carries its query', () => {
+    const route = parseRoute(links.jobs('state=failed'));
+    expect(route.page === 'jobs' && route.query.get('state')).toBe('failed');
+  });
+
+  it('names a collection as the api does', () => {
+    expect(splitCollection('public.a.b')).toEqual({ schema: 'public', name: 'a.b' });
+    expect(splitCollection('a')).toEqual({ schema: 'public', name: 'a' });
+  });
+});

@@ -1,0 +1,43 @@
+/** Where in the console one is; it lives in the address after `#`, so that reload, back and a shared link work. */
+export type Route =
+  | { readonly page: 'overview' }
+  | { readonly page: 'import'; readonly id: string | null; readonly into: string | null }
+  | { readonly page: 'data'; readonly collection: { readonly schema: string; readonly name: string } | null; readonly query: URLSearchParams }
+  | { readonly page: 'jobs'; readonly id: string | null; readonly query: URLSearchParams };
+export type PageName = Route['page'];
+
+export function parseRoute(hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#?\/?/, '').split('?', 2);
+  const [page, first, second] = path.split('/').map(decode);
+  const query = new URLSearchParams(search);
+  if (page === 'import') return { page, id: first || null, into: query.get('into') };
+  if (page === 'data') return { page, collection: first && second ? { schema: first, name: second } : null, query };
+  if (page === 'jobs') return { page, id: first || null, query };
+  return { page: 'overview' };
+}
+
+export const links = {
+  overview: '#/overview',
+  newImport: '#/import',
+  importInto: (collection: { schema: string; name: string }): string => `#/import?into=${encodeURIComponent(`${collection.schema}.${collection.name}`)}`,
+  import: (id: string): string => `#/import/${encodeURIComponent(id)}`,
+  data: '#/data',
+  rows: (collection: { schema: string; name: string }, query = ''): string =>
+    `#/data/${encodeURIComponent(collection.schema)}/${encodeURIComponent(collection.name)}${query === '' ? '' : `?${query}`}`,
+  jobs: (query = ''): string => `#/jobs${query === '' ? '' : `?${query}`}`,
+  job: (id: string): string => `#/jobs/${encodeURIComponent(id)}`,
+};
+
+/** `public.flights` as the api names a collection; a name may hold dots itself, a schema of ours does not. */
+export function splitCollection(full: string): { schema: string; name: string } {
+  const dot = full.indexOf('.');
+  return dot < 0 ? { schema: 'public', name: full } : { schema: full.slice(0, dot), name: full.slice(dot + 1) };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
