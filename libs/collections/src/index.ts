@@ -1,1 +1,2 @@
-export {};
+export { collectionFault, collectionFaults } from './collection-faults.ts';
+export { CollectionsService } from './collections.service.ts';

@@ -6,7 +6,8 @@ import { schemaWatch } from './0005-schema-watch.ts';
 import { processes } from './0006-processes.ts';
 import { jobTables } from './0010-jobs.ts';
 import { importTables } from './0020-imports.ts';
+import { collectionMaker } from './0021-collections.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker];
