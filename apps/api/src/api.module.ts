@@ -1,5 +1,6 @@
 import { ImportsService, JobsService } from '@mainstay/automation';
 import { AuthModule } from '@mainstay/auth';
+import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
 import { RestService, SchemaKeeper } from '@mainstay/rest';
@@ -7,6 +8,7 @@ import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown,
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
+import { CollectionsController } from './collections.controller.ts';
 import { ConnectionController } from './connection.controller.ts';
 import { EdgeFilter } from './edge.filter.ts';
 import { HealthController } from './health.controller.ts';
@@ -40,7 +42,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, ConnectionController, HealthController, NotYetHereController],
+      controllers: [RestController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, HealthController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, ...databases(settings), ...services(settings), RestFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -70,6 +72,7 @@ function services(settings: Settings): Provider[] {
     { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
+    { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
   ];
 }

@@ -45,13 +45,8 @@ interface Scan {
   recordLine: number;
 }
 
-interface RecordEnd {
-  /** After the last byte of the content. */
-  readonly content: number;
-  /** After the line ending. */
-  readonly end: number;
-  readonly hasCarriageReturn: boolean;
-}
+/** Takes the end of a record: after its content, and after its line ending. True stops the scan. */
+type OnEnd = (content: number, end: number, hasCarriageReturn: boolean) => boolean;
 
 /**
  * Finds the ends of records in the bytes, which begin at `pieceOffset`, and stops after the first for which `onEnd` says true.
@@ -59,21 +54,24 @@ interface RecordEnd {
  * one of these signs: all of them are at least 0x80.
  * @returns how many bytes were read.
  */
-function scan(bytes: Uint8Array, pieceOffset: number, state: Scan, rules: RecordRules, onEnd: (end: RecordEnd) => boolean): number {
+function scan(bytes: Uint8Array, pieceOffset: number, state: Scan, rules: Omit<RecordRules, 'skipsBlank'>, onEnd: OnEnd): number {
   const eol = rules.ending === 'cr' ? carriageReturn : lineFeed;
   const quoting = rules.format === 'csv' ? quote : -1;
-  let { isQuoted } = state;
-  for (let i = 0; i < bytes.length; i += 1) {
-    const byte = bytes[i];
+  const { length } = bytes;
+  let isQuoted = state.isQuoted;
+  for (let i = 0; i < length; i += 1) {
+    const byte = bytes[i]!;
+    // Nearly every byte of a file: one comparison is enough to pass it over.
+    if (byte > quote) continue;
     if (byte === quoting) {
       isQuoted = !isQuoted;
     } else if (byte === eol) {
       state.line += 1;
       if (isQuoted) continue;
-      const hasCarriageReturn = eol === lineFeed && (i > 0 ? bytes[i - 1] : state.lastByte) === carriageReturn && pieceOffset + i > state.recordStart;
       const end = pieceOffset + i + 1;
       if (end - state.recordStart > rules.maxRowBytes) throw new RowTooLong(state.recordLine, false);
-      const isDone = onEnd({ content: end - (hasCarriageReturn ? 2 : 1), end, hasCarriageReturn });
+      const hasCarriageReturn = eol === lineFeed && end - 1 > state.recordStart && (i > 0 ? bytes[i - 1] : state.lastByte) === carriageReturn;
+      const isDone = onEnd(hasCarriageReturn ? end - 2 : end - 1, end, hasCarriageReturn);
       state.recordStart = end;
       state.recordLine = state.line;
       if (isDone) {
@@ -84,9 +82,9 @@ function scan(bytes: Uint8Array, pieceOffset: number, state: Scan, rules: Record
     }
   }
   state.isQuoted = isQuoted;
-  if (bytes.length > 0) state.lastByte = bytes[bytes.length - 1]!;
-  if (pieceOffset + bytes.length - state.recordStart > rules.maxRowBytes) throw new RowTooLong(state.recordLine, isQuoted);
-  return bytes.length;
+  if (length > 0) state.lastByte = bytes[length - 1]!;
+  if (pieceOffset + length - state.recordStart > rules.maxRowBytes) throw new RowTooLong(state.recordLine, isQuoted);
+  return length;
 }
 
 /** Bytes that arrive in chunks of any size, kept in one buffer: a million chunks of one byte take a megabyte and not a hundred. */
@@ -148,7 +146,7 @@ export class RecordCutter {
       // Offsets count from the start of the piece: its bytes of this chunk begin at `from`.
       const rest = from === 0 ? bytes : bytes.subarray(from);
       let isFull = false;
-      const read = scan(rest, this.held.length, this.state, this.rules, (end) => (isFull = this.count(end)));
+      const read = scan(rest, this.held.length, this.state, this.rules, (content, end, hasReturn) => (isFull = this.count(content, end, hasReturn)));
       this.held.add(rest.subarray(0, read));
       from += read;
       if (isFull) yield this.take();
@@ -160,13 +158,13 @@ export class RecordCutter {
     const { state } = this;
     if (this.held.length > state.recordStart) {
       const hasCarriageReturn = state.lastByte === carriageReturn && this.rules.ending === 'lf';
-      this.count({ content: this.held.length - (hasCarriageReturn ? 1 : 0), end: this.held.length, hasCarriageReturn });
+      this.count(this.held.length - (hasCarriageReturn ? 1 : 0), this.held.length, hasCarriageReturn);
     }
     return this.held.length === 0 ? null : this.take();
   }
 
   /** Counts a record; says whether the piece is full. */
-  private count({ content, end, hasCarriageReturn }: RecordEnd): boolean {
+  private count(content: number, end: number, hasCarriageReturn: boolean): boolean {
     if (content === this.state.recordStart && this.rules.skipsBlank) {
       this.blanks += 1;
     } else {
@@ -214,7 +212,10 @@ export class Records {
       this.linesAfter.push((this.linesAfter.at(-1) ?? 0) + Math.max(1, state.line - state.recordLine));
     };
     // The row's length was checked when the piece was cut.
-    scan(bytes, 0, state, { ...rules, maxRowBytes: Infinity }, ({ content }) => (add(content), false));
+    scan(bytes, 0, state, { ...rules, maxRowBytes: Infinity }, (content) => {
+      add(content);
+      return false;
+    });
     const hasCarriageReturn = rules.ending === 'lf' && state.lastByte === carriageReturn;
     if (bytes.length > state.recordStart) add(bytes.length - (hasCarriageReturn ? 1 : 0));
   }
