@@ -67,8 +67,9 @@ class Pipeline {
     this.settle({ index: this.completed, error });
   }
 
+  // Only a statement that asks for rows gets here, and `splitStatements` tells of those before anything is sent.
   handleCopyInResponse(wire: { sendCopyFail(reason: string): void }): void {
-    wire.sendCopyFail('COPY FROM STDIN needs data that an SQL file cannot give');
+    wire.sendCopyFail('COPY FROM STDIN is not possible here');
   }
 
   handleRowDescription(): void {}

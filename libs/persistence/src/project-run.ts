@@ -57,6 +57,7 @@ export class ProjectRun {
   async runFile(path: string, record: (statements: readonly string[]) => PipelineStatement, replace: Replace = (statement) => this.replaceExtension(statement)): Promise<void> {
     const sql = readSql(this.folder, path);
     const statements = await splitStatements(sql);
+    refuseCopy(path, sql, statements);
     const plan = planFile(statements);
     const sent: string[] = [];
     for (const statement of statements) sent.push((await replace(statement)) ?? statement.text);
@@ -145,6 +146,13 @@ export class ProjectRun {
       await admin.end();
     }
   }
+}
+
+/** Refused before anything is sent: PostgreSQL would take the rest of the pipeline for rows. */
+function refuseCopy(path: string, sql: string, statements: readonly FileStatement[]): void {
+  const copy = statements.find(({ kind }) => kind.kind === 'copy from stdin');
+  if (copy === undefined) return;
+  throw new ProjectFault(`${path}, line ${sql.slice(0, copy.begins).split('\n').length}: COPY … FROM STDIN has no rows to read in an SQL file: write them as INSERT.`);
 }
 
 function isAlone({ statements: [statement] }: Group): boolean {

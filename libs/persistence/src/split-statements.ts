@@ -21,6 +21,8 @@ export type StatementKind =
   | { readonly kind: 'create extension'; readonly extension: string; readonly schema: string | null }
   | { readonly kind: 'comment on extension'; readonly extension: string }
   | { readonly kind: 'create role'; readonly role: string }
+  /** Its rows would have to come over the connection. */
+  | { readonly kind: 'copy from stdin' }
   /** A whole file, because the parser does not know the language of it: PostgreSQL itself has to say what is wrong. */
   | { readonly kind: 'unparsed' };
 
@@ -92,6 +94,8 @@ function kindOf(stmt: Parsed['stmt']): StatementKind {
       return { kind: 'create extension', extension: String(node['extname']), schema: node.options?.find(({ DefElem }) => DefElem.defname === 'schema')?.DefElem.arg?.String?.sval ?? null };
     case 'CommentStmt':
       return node['objtype'] === 'OBJECT_EXTENSION' ? { kind: 'comment on extension', extension: node.object!.String!.sval } : { kind: 'plain' };
+    case 'CopyStmt':
+      return node['is_from'] === true && node['filename'] === undefined && node['is_program'] !== true ? { kind: 'copy from stdin' } : { kind: 'plain' };
     case 'CreateRoleStmt':
       return { kind: 'create role', role: String(node['role']) };
     default:

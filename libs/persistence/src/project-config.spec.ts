@@ -1,0 +1,97 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readProjectConfig, readProjectToml } from './project-config.ts';
+import { findProjectFiles, readSql } from './project-files.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'project-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function write(path: string, content: string | Buffer): void {
+  mkdirSync(join(folder, path, '..'), { recursive: true });
+  writeFileSync(join(folder, path), content);
+}
+
+describe('supabase/config.toml', () => {
+  it('gives settings by our names', () => {
+    write('supabase/config.toml', `
+      project_id = "x"
+      [api]
+      port = 54999
+      schemas = ["public", "api"]
+      extra_search_path = ["public", "extensions"]
+      max_rows = 500
+      [db]
+      port = 54998
+      major_version = 17
+      [auth]
+      site_url = "http://localhost:3000"`);
+    expect(readProjectConfig(folder)).toEqual({
+      PORT: '54999', PGRST_DB_SCHEMAS: 'public,api', PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions', PGRST_DB_MAX_ROWS: '500', MAINSTAY_DB_PORT: '54998',
+    });
+  });
+
+  it('may be missing', () => {
+    expect(readProjectToml(folder)).toEqual({ settings: {}, seed: { isEnabled: true, patterns: ['./seed.sql'], isDefault: true } });
+  });
+
+  it('takes env(NAME) from the environment', () => {
+    write('supabase/config.toml', '[api]\nschemas = ["public", "env(EXTRA)"]');
+    expect(readProjectConfig(folder, { EXTRA: 'reports' })).toEqual({ PGRST_DB_SCHEMAS: 'public,reports' });
+  });
+
+  it.each([
+    ['[api\nport = 1', /^supabase\/config\.toml, line 1, column \d+: /],
+    ['[api]\nmax_rows = true', /^supabase\/config\.toml: \[api\] max_rows must be text or a number\.$/],
+    ['api = 3', /^supabase\/config\.toml: api must be a table\.$/],
+    ['[db.seed]\nenabled = "no"', /\[db\.seed\] enabled must be true or false\.$/],
+    ['[db.seed]\nsql_paths = "seed.sql"', /\[db\.seed\] sql_paths must be a list of paths\.$/],
+  ])('is refused in one sentence: %j', (text, sentence) => {
+    write('supabase/config.toml', text);
+    expect(() => readProjectToml(folder)).toThrow(sentence);
+  });
+});
+
+describe('a project’s files', () => {
+  it('come in the order of their versions as text, whatever their names; others are passed over with a word', () => {
+    for (const name of ['20240102_b.sql', '20240101120000_c.sql', '20240101_d.sql', '3_e.sql', 'README.md', 'x_1.sql', '.keep']) write(`supabase/migrations/${name}`, '');
+    const { migrations, notes } = findProjectFiles(folder);
+    expect(migrations.map(({ version, name }) => `${version} ${name}`)).toEqual(['20240101 d', '20240101120000 c', '20240102 b', '3 e']);
+    expect(notes).toEqual(['README.md', 'x_1.sql'].map((name) => `supabase/migrations/${name} is passed over: a migration is named <digits>_name.sql.`));
+  });
+
+  it('two with one version are refused', () => {
+    write('supabase/migrations/1_a.sql', '');
+    write('supabase/migrations/1_b.sql', '');
+    expect(() => findProjectFiles(folder)).toThrow('supabase/migrations/1_a.sql and supabase/migrations/1_b.sql have the same version 1: give one of them another.');
+  });
+
+  it('seeds come by their patterns, each once, with the path that the Supabase CLI records', () => {
+    write('supabase/config.toml', '[db.seed]\nsql_paths = ["./seeds/*.sql", "seeds/a.sql", "../shared.sql", "none/*.sql"]');
+    for (const path of ['supabase/seeds/b.sql', 'supabase/seeds/a.sql', 'shared.sql']) write(path, 'select 1');
+    const { seeds, notes } = findProjectFiles(folder);
+    expect(seeds.map(({ path }) => path)).toEqual(['supabase/seeds/a.sql', 'supabase/seeds/b.sql', 'shared.sql']);
+    expect(seeds[0]!.hash).toBe('822ae07d4783158bc1912bb623e5107cc9002d519e1143a9c200ed6ee18b6d0f');
+    expect(notes).toEqual(['No file matches "none/*.sql" of [db.seed] sql_paths.']);
+  });
+
+  it('seeds can be off', () => {
+    write('supabase/config.toml', '[db.seed]\nenabled = false');
+    write('supabase/seed.sql', 'select 1');
+    expect(findProjectFiles(folder).seeds).toEqual([]);
+  });
+
+  it('a folder without supabase/ is refused', () => {
+    expect(() => findProjectFiles(folder)).toThrow(`There is no folder "supabase" in ${folder}: give the folder that holds it.`);
+  });
+
+  it('a file is UTF-8, with or without a byte order mark', () => {
+    write('supabase/a.sql', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from('select 1')]));
+    expect(readSql(folder, 'supabase/a.sql')).toBe('select 1');
+    write('supabase/b.sql', Buffer.from([0x73, 0xe9]));
+    expect(() => readSql(folder, 'supabase/b.sql')).toThrow('supabase/b.sql is not UTF-8');
+  });
+});
