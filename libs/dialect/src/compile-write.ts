@@ -38,10 +38,12 @@ function insertSql(plan: WritePlan, values: Values): string {
 
 function insertedRows(plan: WritePlan, values: Values): string {
   const { body, columns } = plan;
-  const conditions = [...(countsInserted(plan) ? [countInserted('+ 1')] : []), ...plainConditions(plan.conditions, bodyName, values)];
-  if (columns.length === 0 && body!.isObject && conditions.length === 0) return 'default values';
+  const isPlain = !countsInserted(plan) && plan.conditions.length === 0;
+  if (columns.length === 0 && body!.isObject && isPlain) return 'default values';
   const names = columns.map(({ name }) => `${bodyName}.${quoteName(name)}`).join(', ');
-  return `select ${names} from ${bodyRows(plan, values)}${whereOf(conditions)}`;
+  const rows = bodyRows(plan, values);
+  const conditions = [...(countsInserted(plan) ? [countInserted('+ 1')] : []), ...plainConditions(plan.conditions, bodyName, values)];
+  return `select ${names} from ${rows}${whereOf(conditions)}`;
 }
 
 function conflictSql({ conflict, columns }: WritePlan): string {
@@ -58,8 +60,9 @@ function updateSql(plan: WritePlan, values: Values): string {
   // Nothing to change: no row is touched, but the answer's columns must exist.
   if (columns.length === 0) return `select ${returningList(returning, collection.name)} from ${table} where false`;
   const changes = columns.map(({ name }) => `${quoteName(name)} = ${bodyName}.${quoteName(name)}`).join(', ');
+  const rows = bodyRows(plan, values, true);
   const where = whereOf(plainConditions(plan.conditions, collection.name, values));
-  return `update ${table} set ${changes} from ${bodyRows(plan, values, true)}${where} ${returningSql(returning, collection.name)}`;
+  return `update ${table} set ${changes} from ${rows}${where} ${returningSql(returning, collection.name)}`;
 }
 
 function deleteSql({ collection, conditions, returning }: WritePlan, values: Values): string {

@@ -97,12 +97,28 @@ export function separated<T>(scanner: Scanner, read: (scanner: Scanner) => T | n
 function readJsonPath(scanner: Scanner): readonly JsonStep[] | null {
   let steps: JsonStep[] | null = null;
   for (;;) {
+    const plain = readPlainStep(scanner);
+    if (plain !== null) {
+      (steps ??= []).push(plain);
+      continue;
+    }
     const arrow = scanner.word('->>') ? '->>' : scanner.word('->') ? '->' : null;
     if (arrow === null) return steps ?? noPath;
     const step = readStep(scanner, arrow);
     if (step === null) return null;
     (steps ??= []).push(step);
   }
+}
+
+const plainStep = /(->>?)([A-Za-z_]\w*)(?=->|::|[.,)]|$)/y;
+
+/** Most steps are a bare word; they need none of the attempts below. */
+function readPlainStep(scanner: Scanner): JsonStep | null {
+  plainStep.lastIndex = scanner.position;
+  const match = plainStep.exec(scanner.text);
+  if (match === null) return null;
+  scanner.take(plainStep, []);
+  return { arrow: match[1] as JsonStep['arrow'], key: match[2]!, isIndex: false };
 }
 
 function readStep(scanner: Scanner, arrow: '->' | '->>'): JsonStep | null {
