@@ -69,9 +69,11 @@ function run(command, name, cwd, environment) {
   console.log(`  ${((performance.now() - started) / 1000).toFixed(1)} s`);
 }
 
-/** What a container would see: this Node in the first place, and none of the surroundings. */
+/** What a container would see: this Node in the first place, none of the surroundings, and the way to the registry. */
 function cleanEnvironment(more) {
-  return { PATH: [dirname(process.execPath), process.env.PATH.split(delimiter).filter((part) => !part.includes('node_modules'))].flat().join(delimiter), HOME: process.env.HOME, ...more };
+  const folders = process.env.PATH.split(delimiter).filter((part) => !part.includes('node_modules'));
+  const network = Object.entries(process.env).filter(([name]) => /^(https?_proxy|no_proxy|node_extra_ca_certs|ssl_cert_file|npm_config_registry)$/i.test(name));
+  return { ...Object.fromEntries(network), PATH: [dirname(process.execPath), ...folders].join(delimiter), HOME: process.env.HOME, ...more };
 }
 
 async function startTargets(targets) {
