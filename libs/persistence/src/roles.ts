@@ -1,4 +1,4 @@
-import type { Settings } from '@mainstay/config';
+import { SettingError, type Settings } from '@mainstay/config';
 import { quoteName, quoteText, type Administrator } from './administrator.ts';
 import { loginPassword, logins, type Login } from './logins.ts';
 import { scramVerifier } from './scram.ts';
@@ -72,9 +72,17 @@ export const roles: readonly Role[] = [
   },
 ];
 
-/** Makes every role what the table says. A role that is a superuser already stays as it is, but for its memberships. */
+/**
+ * Makes every role what the table says. A role that is a superuser already stays as it is, but for its memberships.
+ * @throws SettingError if the administrator has less power than the role that migrates.
+ */
 export async function makeRoles(admin: Administrator, settings: Settings): Promise<void> {
   const known = new Map((await admin.rows<KnownRole>(knownRoles)).map((role) => [role.rolname, role]));
+  if (known.get('postgres')?.rolsuper === true && !admin.server.isSuperuser) {
+    throw new SettingError(
+      `Role postgres is a superuser on this server, and ${admin.server.login} of DATABASE_URL may not act as it; a project's migrations run as postgres: let DATABASE_URL name a superuser, or use a server whose superuser has another name.`,
+    );
+  }
   for (const role of roles) {
     await makeRole(admin, role, known.get(role.name));
     await setPassword(admin, settings, role, known.get(role.name));

@@ -47,9 +47,12 @@ export const collectionMaker: HouseMigration = {
       $$;
     revoke execute on function mainstay_internal.create_collection(text, text, jsonb, text) from public;
     grant execute on function mainstay_internal.create_collection(text, text, jsonb, text) to mainstay_api;
-    -- A new owner must be able to create in the schema at the moment it becomes the owner.
+    -- A new owner must be able to create in the schema at the moment it becomes the owner. Elsewhere than on the embedded
+    -- server supabase_admin may not act as postgres; the administrator, whose session this is, may.
     grant create on schema mainstay_internal to postgres;
+    set local role none;
     alter function mainstay_internal.create_collection(text, text, jsonb, text) owner to postgres;
+    set local role supabase_admin;
     revoke create on schema mainstay_internal from postgres;
   `,
 };
