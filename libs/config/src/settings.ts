@@ -68,6 +68,7 @@ export const settings = {
   importKeepSeconds: integer('MAINSTAY_IMPORT_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a finished import and its rejects are kept.' }),
   jobKeepSeconds: integer('MAINSTAY_JOB_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a finished job is kept.' }),
   jobLeaseSeconds: integer('MAINSTAY_JOB_LEASE', 2, 3600, { default: 15, meaning: 'Seconds after which a job of a silent worker is given to another; the heartbeat comes three times as often.' }),
+  workerAliveFile: text('MAINSTAY_WORKER_ALIVE_FILE', { default: null, meaning: 'File that a worker touches every few seconds while it makes progress, for the health check of its container.' }),
 
   // Logs
   logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', meaning: 'How much is logged.', synonyms: ['GOTRUE_LOG_LEVEL'] }),

@@ -21,6 +21,8 @@ export interface EngineTerms {
   readonly handlers: Handlers;
   readonly leaseSeconds: number;
   readonly log: Log;
+  /** Called every few seconds for as long as this worker makes progress or there is nothing to do. */
+  readonly onProgress?: () => void;
 }
 
 const reportMs = 5000;
@@ -100,6 +102,7 @@ export class JobEngine {
       const report = await this.look();
       await reportWorker(this.terms.upkeep, processId, report);
       isWell = report.note === null;
+      if (report.isProgressing) this.terms.onProgress?.();
     } catch (error) {
       this.terms.log.warn({ error: (error as Error).message }, 'worker could not report');
     }
