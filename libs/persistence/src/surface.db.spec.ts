@@ -175,6 +175,14 @@ describe('schemas', () => {
     expect(found).toEqual([]);
   });
 
+  it('no function in mainstay or mainstay_internal is for everyone', async () => {
+    const found = await rows<{ name: string }>(
+      `select p.oid::regprocedure::text as name from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+       where pronamespace in ('mainstay'::regnamespace, 'mainstay_internal'::regnamespace) and a.grantee = 0 and a.privilege_type = 'EXECUTE'`,
+    );
+    expect(found).toEqual([]);
+  });
+
   it('a table that postgres makes in public is granted to the callers’ roles', async () => {
     await db.admin.transaction({ role: 'postgres', settings: {} }, (tx) => tx.rows('create table public.granted (id int generated always as identity)'));
     const [found] = await rows(`select
