@@ -73,6 +73,10 @@ export function readNames(scanner: Scanner): string[] | null {
 
 /** A comma with blanks around it. */
 export function comma(scanner: Scanner): true | null {
+  if (scanner.text[scanner.position] === ',' && scanner.char(',')) {
+    scanner.blanks();
+    return true;
+  }
   return scanner.attempt(() => {
     scanner.blanks();
     if (!scanner.char(',')) return null;

@@ -56,8 +56,13 @@ export function parseFilterKey(key: string): { path: readonly string[]; field: F
  * @throws Fault PGRST100.
  */
 export function parseComparison(value: string, limits: Limits): Comparison {
+  const plain = plainComparison.exec(value);
+  if (plain !== null) return { isNegated: false, operation: { kind: 'quantified', operator: plain[1] as QuantifiedOperator, quantifier: null, value: plain[2]! } };
   return readAll(value, `failed to parse filter (${value})`, (scanner) => readComparison(scanner, readRest, limits));
 }
+
+/** Most comparisons are one of these; they need none of the attempts of the grammar. */
+const plainComparison = /^(eq|gte?|lte?)\.([^]*)$/;
 
 /** Whether a function's parameter is a filter on its result: its value begins like a comparison. */
 export function looksLikeComparison(value: string): boolean {

@@ -14,8 +14,13 @@ export interface OrderTerm {
  * @throws Fault PGRST100 where it does not follow the grammar.
  */
 export function parseOrder(text: string): readonly OrderTerm[] {
+  const plain = plainOrder.exec(text);
+  if (plain !== null) return [{ relation: null, field: { name: plain[1]!, path: [] }, direction: (plain[2] as OrderTerm['direction'] | undefined) ?? null, nulls: null }];
   return readAll(text, `failed to parse order (${text})`, (scanner) => separated(scanner, readTerm, () => comma(scanner)));
 }
+
+/** Most orders are one bare name. */
+const plainOrder = /^([A-Za-z_]\w*)(?:\.(asc|desc))?$/;
 
 function readTerm(scanner: Scanner): OrderTerm | null {
   scanner.blanks();

@@ -161,5 +161,6 @@ function canonicalOf(parameters: readonly (readonly [string, string | null])[]):
 }
 
 function encode(text: string): string {
+  if (/^[\w.~-]*$/.test(text)) return text;
   return encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }

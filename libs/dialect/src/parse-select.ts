@@ -37,8 +37,21 @@ const aggregates: readonly AggregateName[] = ['sum', 'avg', 'count', 'max', 'min
  * @throws Fault PGRST100 where it does not follow the grammar or asks for more than the limits.
  */
 export function parseSelect(text: string, limits: Limits): readonly SelectItem[] {
+  // Most requests ask for everything, or for bare names.
   if (text === '*') return [star];
+  if (bareNames.test(text)) return bareFields(text.split(','), limits);
   return readAll(text, `failed to parse select parameter (${text})`, (scanner) => readItems(scanner, new Budget(limits), 0));
+}
+
+const bareNames = /^[A-Za-z_]\w*(?:,[A-Za-z_]\w*)*$/;
+
+function bareFields(names: readonly string[], limits: Limits): SelectField[] {
+  if (names.length > limits.selectItems) throw tooMany(limits);
+  return names.map(bareField);
+}
+
+function bareField(name: string): SelectField {
+  return { kind: 'field', field: { name, path: [] }, alias: null, cast: null, aggregate: null };
 }
 
 /** Counts what one `select` asks for. */
@@ -50,7 +63,7 @@ class Budget {
 
   item(): void {
     this.items += 1;
-    if (this.items > this.limits.selectItems) throw tooMuch(`select names more than ${this.limits.selectItems} items`);
+    if (this.items > this.limits.selectItems) throw tooMany(this.limits);
   }
 
   embed(depth: number): void {
@@ -58,6 +71,10 @@ class Budget {
     if (this.embeds > this.limits.embeds) throw tooMuch(`select embeds more than ${this.limits.embeds} resources`);
     if (depth > this.limits.embedDepth) throw tooMuch(`select embeds deeper than ${this.limits.embedDepth} levels`);
   }
+}
+
+function tooMany({ selectItems }: Limits): Error {
+  return tooMuch(`select names more than ${selectItems} items`);
 }
 
 function tooMuch(message: string): Error {
@@ -97,7 +114,7 @@ function readPlainField(scanner: Scanner): SelectField | null {
   const name = plainName.exec(scanner.text)?.[0];
   if (name === undefined) return null;
   scanner.take(plainName, []);
-  return { ...star, field: { name, path: [] } };
+  return bareField(name);
 }
 
 function readSpreadHead(scanner: Scanner): EmbedHead | null {

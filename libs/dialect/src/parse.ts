@@ -76,6 +76,7 @@ export function parse(http: RestRequest, options: RestOptions, { mayChooseTx }: 
 type Target = { readonly kind: 'root' } | { readonly kind: 'collection' | 'function'; readonly name: string };
 
 function targetOf(path: string): Target {
+  if (/^\/\w+$/.test(path)) return { kind: 'collection', name: path.slice(1) };
   const segments = path.replace(/^\//, '').split('/').map((segment) => decode(segment.replaceAll('+', '%2B')));
   const [first, second] = segments;
   if (segments.length === 1) return first === '' ? { kind: 'root' } : { kind: 'collection', name: first! };

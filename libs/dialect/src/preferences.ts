@@ -21,11 +21,14 @@ const choices = {
   handling: ['strict', 'lenient'],
 } as const;
 
+const none: Preferences = { resolution: null, missing: null, return: null, count: null, tx: null, handling: null, timezone: null, maxAffected: null, unknown: [] };
+
 const choicesByName: Readonly<Record<string, readonly string[]>> = choices;
 
 /** Reads the `Prefer` headers, joined by commas. The first of a kind wins; `tx` is heard only where it may be. */
 export function parsePreferences(header: string | undefined, mayChooseTx: boolean): Preferences {
-  const given = (header ?? '').split(',').map((item) => item.trim()).filter((item) => item !== '');
+  if (header === undefined) return none;
+  const given = header.split(',').map((item) => item.trim()).filter((item) => item !== '');
   const first = <K extends keyof typeof choices>(name: K): (typeof choices)[K][number] | null =>
     (choices[name] as readonly (typeof choices)[K][number][]).find((value) => value === firstValue(given, name, choices[name])) ?? null;
   const maxAffected = firstValue(given, 'max-affected', null);
