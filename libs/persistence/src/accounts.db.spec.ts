@@ -55,6 +55,23 @@ describe('an account', () => {
     expect(await accounts.findByEmail("x' or 'a'='a")).toBeNull();
   });
 
+  it('is the same whether found by address or by id', async () => {
+    await database.admin.rows(`insert into auth.users (id, email, phone, banned_until, raw_app_meta_data, created_at, email_confirmed_at) values (gen_random_uuid(), 'same@example.com', '49', 'infinity', '{"a":[1]}', now(), '2024-02-29 12:00:00.123456+00')`);
+    const user = (await accounts.findByEmail('same@example.com'))!;
+    expect({ ...(await accounts.find(user.id))!.user }).toEqual({ ...user });
+    expect(user).toMatchObject({ rawAppMetaData: { a: [1] }, emailConfirmedAt: new Date('2024-02-29T12:00:00.123Z'), isSsoUser: false });
+    expect(user.bannedUntil).toEqual(new Date('9999-12-31T23:59:59.999Z'));
+  });
+
+  it('is written only where it was changed: microseconds and infinity elsewhere stay', async () => {
+    const [row] = await database.admin.rows<{ id: string }>(`insert into auth.users (id, banned_until, created_at, raw_user_meta_data) values (gen_random_uuid(), 'infinity', '2024-02-29 12:00:00.123456+00', '{"n":12345678901234567890}') returning id`);
+    await accounts.transaction(async (tx) => {
+      (await tx.lock(row!.id))!.user.role = 'editor';
+    });
+    const [after] = await database.admin.rows(`select role, banned_until::text, created_at at time zone 'utc' = '2024-02-29 12:00:00.123456' as whole, raw_user_meta_data::text as data from auth.users where id = $1`, [row!.id]);
+    expect(after).toEqual({ role: 'editor', banned_until: 'infinity', whole: true, data: '{"n": 12345678901234567890}' });
+  });
+
   it('of an address that is taken is refused as PostgreSQL says it, and nothing stays', async () => {
     await add('taken@example.com');
     const error = await accounts.transaction(async (tx) => {

@@ -1,4 +1,5 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
+import { Timestamp } from './timestamp.ts';
 import type { Metadata } from './user.entity.ts';
 
 /** A way by which an account signs in: its e-mail address here, later also accounts at other providers. */
@@ -13,9 +14,9 @@ export const Identity = defineEntity({
     userId: p.uuid(),
     identityData: p.json().$type<Metadata>(),
     provider: p.text(),
-    lastSignInAt: p.datetime().nullable(),
-    createdAt: p.datetime().nullable(),
-    updatedAt: p.datetime().nullable().onUpdate(() => new Date()),
+    lastSignInAt: p.type(Timestamp).nullable(),
+    createdAt: p.type(Timestamp).nullable(),
+    updatedAt: p.type(Timestamp).nullable().onUpdate(() => new Date()),
     /** Generated from `identityData`. */
     email: p.text().nullable().persist(false),
   },

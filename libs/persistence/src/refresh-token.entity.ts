@@ -1,4 +1,5 @@
 import { defineEntity, p, type InferEntity } from '@mikro-orm/core';
+import { Timestamp } from './timestamp.ts';
 
 /** A refresh token of a session. At most one is not revoked, and each has one child at most: that is the lineage. */
 export const RefreshToken = defineEntity({
@@ -12,8 +13,8 @@ export const RefreshToken = defineEntity({
     token: p.string().nullable(),
     userId: p.string().nullable(),
     revoked: p.boolean().nullable(),
-    createdAt: p.datetime().nullable(),
-    updatedAt: p.datetime().nullable(),
+    createdAt: p.type(Timestamp).nullable(),
+    updatedAt: p.type(Timestamp).nullable(),
     /** The digest of the token that this one replaced. */
     parent: p.string().nullable(),
     sessionId: p.uuid().nullable(),
