@@ -2,6 +2,7 @@ import pg from 'pg';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { from as copyFrom } from 'pg-copy-streams';
+import { copyOutValue } from './copy-out.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
 import { roundTrip } from './round-trip.ts';
 import { openSession } from './session.ts';
@@ -89,6 +90,18 @@ export class Database {
       return rows as R[];
     } catch (error) {
       throw this.giveBack(client, error, true);
+    }
+  }
+
+  /** Reads one value of a query as its bytes, as the login itself; null where there is none. The query is our own: it cannot have bound values. */
+  async bytes(query: string): Promise<Buffer | null> {
+    const client = await this.acquire();
+    try {
+      const bytes = await copyOutValue(client, query);
+      client.release();
+      return bytes;
+    } catch (error) {
+      throw this.giveBack(client, error, false);
     }
   }
 

@@ -207,14 +207,17 @@ export async function openImport(database: Database, importId: string): Promise<
 }
 
 /** The piece that holds a row, or null after the last one. */
-export async function chunkAt(source: Pick<Transaction, 'rows'>, importId: string, row: number): Promise<Chunk | null> {
-  const [chunk] = await source.rows<{ first_row: string; rows: number; first_line: string; is_plain: boolean; bytes: Buffer }>(
-    `select first_row, rows, first_line, is_plain, bytes from mainstay_internal.import_chunks
+export async function chunkAt(database: Database, importId: string, row: number): Promise<Chunk | null> {
+  const [chunk] = await database.rows<{ import_id: string; first_row: string; rows: number; first_line: string; is_plain: boolean }>(
+    `select import_id, first_row, rows, first_line, is_plain from mainstay_internal.import_chunks
      where import_id = $1 and first_row <= $2 and first_row + rows > $2 order by first_row desc limit 1`,
     [importId, row],
   );
   if (chunk === undefined) return null;
-  return { firstRow: Number(chunk.first_row), rows: chunk.rows, firstLine: Number(chunk.first_line), isPlain: chunk.is_plain, bytes: chunk.bytes };
+  // Both values came from the table itself.
+  const bytes = await database.bytes(`select bytes from mainstay_internal.import_chunks where import_id = '${chunk.import_id}' and first_row = ${chunk.first_row}`);
+  if (bytes === null) return null;
+  return { firstRow: Number(chunk.first_row), rows: chunk.rows, firstLine: Number(chunk.first_line), isPlain: chunk.is_plain, bytes };
 }
 
 /** How far a transaction brings an import on. */
