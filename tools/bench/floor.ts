@@ -3,7 +3,8 @@
 import { createServer } from 'node:http';
 import { importBundled } from '../bundle.mjs';
 import type * as Parts from './parts.ts';
-import { cases, claimsOf, keyOf, owner } from './rest-cases.ts';
+import { cases, keyOf, owner } from './rest-cases.ts';
+import { claimsOf } from './token.ts';
 
 const { readSettings, makeDatabase, makeCaller, sessionOf } = (await importBundled('tools/bench/parts.ts')) as typeof Parts;
 const database = makeDatabase(readSettings(process.env), 'authenticator');

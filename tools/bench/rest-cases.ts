@@ -66,9 +66,3 @@ export function keyOf(method: string, url: string): string {
   const path = url.split('?', 1)[0]!;
   return `${method} ${path}${url.includes('=eq.') ? ' by id' : ''}`;
 }
-
-/** The claims of the owner's token, valid for a day. */
-export function claimsOf(subject: string): Record<string, unknown> {
-  const now = Math.floor(Date.now() / 1000);
-  return { sub: subject, role: 'authenticated', aud: 'authenticated', iat: now, exp: now + 24 * 3600 };
-}

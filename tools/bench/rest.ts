@@ -1,10 +1,10 @@
-import { createHmac } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '@mainstay/embedded';
-import { cases, claimsOf, owner, tables, type Case } from './rest-cases.ts';
+import { cases, owner, tables, type Case } from './rest-cases.ts';
 import { answers, end, type BenchStack, type Section } from './stack.ts';
 import { load, type Measured, type Shot } from './load.ts';
+import { tokenFor } from './token.ts';
 
 const root = join(import.meta.dirname, '../..');
 const connections = 16;
@@ -19,7 +19,7 @@ interface Server {
 /** The data API against a floor and a peer, on the same tables, as the same signed-in user, in one run. */
 export async function benchRest(stack: BenchStack, seconds = 3): Promise<Section> {
   await stack.database.rows(tables);
-  const token = signToken(stack.environment['JWT_SECRET']!);
+  const token = tokenFor(owner, stack.environment['JWT_SECRET']!);
   const headers = { authorization: `Bearer ${token}`, accept: 'application/json' };
   const floor = await startFloor(stack);
   const peer = await startPostgrest(stack);
@@ -103,11 +103,5 @@ async function startPostgrest(stack: BenchStack) {
 }
 
 async function waitForTables({ port, prefix, headers }: Server): Promise<void> {
-  await answers(`http://127.0.0.1:${port}${prefix}/customers?limit=1&apikey=${headers['apikey']}`);
-}
-
-function signToken(secret: string): string {
-  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claimsOf(owner))}`;
-  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+  await answers(`http://127.0.0.1:${port}${prefix}/customers?limit=1`, headers);
 }
