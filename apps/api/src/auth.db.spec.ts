@@ -375,6 +375,15 @@ describe('refresh', () => {
     expect(await refresh(token)).toMatchObject({ status: 400, body: { code: 'refresh_token_not_found', message: 'Invalid Refresh Token: Refresh Token Not Found' } });
   });
 
+  it('that has to wait too long is asked to come again, in words that keep the client signed in', async () => {
+    const { refresh: token, access } = await signUp();
+    await database.admin.transaction({ role: null, settings: {} }, async (tx) => {
+      await tx.rows('select from auth.sessions where id = $1 for update', [decodeJwt(access)['session_id']]);
+      expect(await refresh(token)).toMatchObject({ status: 504, body: { code: 'request_timeout' }, headers: { 'retry-after': '2' } });
+    });
+    expect(await refresh(token)).toMatchObject({ status: 200 });
+  });
+
   it('is not hindered by the worn-out token that the client sends along', async () => {
     const { refresh: token } = await signUp();
     expect(await post('/token?grant_type=refresh_token', { refresh_token: token }, { bearer: 'worn.out.token' })).toMatchObject({ status: 200 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { authFault, CallerFault } from '@mainstay/auth';
 import { Fault } from '@mainstay/domain';
-import { ConnectionLost, PoolTimeout } from '@mainstay/persistence';
+import { ConnectionLost, isDatabaseError, PoolTimeout } from '@mainstay/persistence';
 import { Catch, HttpException, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { apiVersionOf, versionHeader } from './auth-version.ts';
@@ -14,6 +14,9 @@ const edgeCodes: Readonly<Record<string, Parameters<typeof authFault>[0]>> = {
   body_too_large: 'request_entity_too_large',
   body_too_slow: 'request_timeout',
 };
+
+/** What the database gives up only for now: a lock or a statement that took too long, a deadlock, a conflict with another transaction. */
+const passing = ['55P03', '57014', '40P01', '40001'];
 
 /** Words every error of `/auth/v1` as GoTrue does, in the shape that the client's version header asks for. */
 @Catch()
@@ -49,7 +52,7 @@ function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return faultOfEdge(error);
   // Never 429 nor 4xx: a client that refreshes would take it for the end of its session.
   if (error instanceof ConnectionLost) return authFault('unexpected_failure', { status: 503, message: 'The database cannot be reached right now, please retry', headers: { 'retry-after': '1' }, cause: error });
-  if (error instanceof PoolTimeout) return authFault('request_timeout', { headers: { 'retry-after': '2' }, cause: error });
+  if (error instanceof PoolTimeout || (isDatabaseError(error) && passing.includes(error.code ?? ''))) return authFault('request_timeout', { headers: { 'retry-after': '2' }, cause: error });
   if (error instanceof HttpException && error.getStatus() < 500) return authFault('validation_failed', { status: error.getStatus(), message: error.message });
   return authFault('unexpected_failure', { cause: error });
 }

@@ -32,8 +32,8 @@ export class Passwords {
   constructor(
     /** At once. libuv has four threads; one stays free. */
     private readonly lanes = Math.min(availableParallelism(), 3),
-    /** In line behind them: about ten seconds of work. */
-    private readonly maxWaiting = 300,
+    /** In line behind them: two or three seconds of work on two cores. */
+    private readonly maxWaiting = 200,
   ) {}
 
   async hash(password: string): Promise<string> {
