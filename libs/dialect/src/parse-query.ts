@@ -45,13 +45,19 @@ export function parseQuery(text: string, takesArguments: boolean, limits: Limits
   const value = (name: string): string | undefined => given.find(([key]) => key === name)?.[1];
   const conditions = ofKind(['filter']);
   const isArgument = ([, text]: Parameter): boolean => takesArguments && !looksLikeComparison(text);
+  // In the order of the protocol's first server: of several mistakes the same one is told.
+  const orders = ofKind(['order']).map(([key, text]) => ({ path: readPlace(key), what: parseOrder(text) }));
+  const logic = ofKind(['and', 'or']).map((parameter) => readLogicParameter(parameter, limits));
+  const columns = readNameList('columns', value('columns'));
+  const select = parseSelect(value('select') ?? '*', limits);
+  const filters = conditions.filter((parameter) => !isArgument(parameter)).map((parameter) => readFilter(parameter, limits));
   const query: Query = {
-    select: parseSelect(value('select') ?? '*', limits),
-    filters: conditions.filter((parameter) => !isArgument(parameter)).map((parameter) => readFilter(parameter, limits)),
-    logic: ofKind(['and', 'or']).map((parameter) => readLogicParameter(parameter, limits)),
-    orders: ofKind(['order']).map(([key, text]) => ({ path: readPlace(key), what: parseOrder(text) })),
+    select,
+    filters,
+    logic,
+    orders,
+    columns,
     windows: readWindows(ofKind(['limit']), ofKind(['offset'])),
-    columns: readNameList('columns', value('columns')),
     onConflict: readNameList('on_conflict', value('on_conflict')),
     args: conditions.filter(isArgument).map(([key, text]) => [parseFilterKey(key).field.name, text] as const),
     filterKeys: new Set(conditions.map(([key]) => key)),

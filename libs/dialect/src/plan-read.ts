@@ -37,24 +37,35 @@ export interface ReadTree {
  */
 export function planRead(cache: SchemaCache, terms: ReadTerms): ReadTree {
   const planner = new ReadPlanner(cache, terms);
-  const draft = planner.draftRoot();
-  planner.place(draft);
-  return { root: planner.finish(draft), legacyNames: planner.legacyNames };
+  const asked = askedOf(terms.select);
+  planner.place(asked);
+  return { root: planner.finish(planner.draftRoot(asked)), legacyNames: planner.legacyNames };
 }
 
-/** A node while it is being filled. */
-interface Draft {
-  readonly source: Source;
-  readonly alias: string;
-  readonly origin: QualifiedName;
-  readonly collection: Collection | null;
+/** What was said of one level of the select, by name: nothing has been looked up. */
+interface Asked {
   readonly items: readonly SelectItem[];
-  readonly embeds: EmbedDraft[];
-  readonly join: Join | null;
+  readonly embeds: readonly { readonly select: SelectEmbed; readonly asked: Asked }[];
   readonly filters: Filter[];
   readonly trees: Tree[];
   order: readonly OrderTerm[];
   window: Window;
+}
+
+function askedOf(items: readonly SelectItem[]): Asked {
+  const embeds = items.filter((item) => item.kind === 'embed').map((select) => ({ select, asked: askedOf(select.items) }));
+  return { items, embeds, filters: [], trees: [], order: [], window: everything };
+}
+
+/** A level with its place among the collections. */
+interface Draft {
+  readonly asked: Asked;
+  readonly source: Source;
+  readonly alias: string;
+  readonly origin: QualifiedName;
+  readonly collection: Collection | null;
+  readonly join: Join | null;
+  readonly embeds: readonly EmbedDraft[];
 }
 
 interface EmbedDraft {
@@ -62,6 +73,10 @@ interface EmbedDraft {
   readonly relationship: Relationship;
   readonly draft: Draft;
 }
+
+type DraftStart = Pick<Draft, 'asked' | 'origin' | 'source' | 'alias' | 'join'>;
+
+const utf8 = new TextEncoder();
 
 class ReadPlanner {
   readonly legacyNames: { name: string; alias: string }[] = [];
@@ -72,26 +87,28 @@ class ReadPlanner {
     private readonly terms: ReadTerms,
   ) {}
 
-  draftRoot(): Draft {
-    const { origin, source, select, window } = this.terms;
-    const draft = this.draft({ origin, source, alias: this.freeAlias(origin.name), items: select, join: null });
-    draft.window = window;
-    this.draftEmbeds(draft, 1);
-    return draft;
-  }
-
-  /** Gives filters, orders and windows to the nodes that they are about. */
-  place(root: Draft): void {
-    for (const { path, what } of this.terms.filters) this.find(root, path).filters.push(what);
-    for (const { path, what } of this.terms.logic) this.find(root, path).trees.push(what);
-    for (const { path, what } of this.terms.orders) this.find(root, path).order = what;
-    for (const { path, what } of this.terms.windows) {
+  /**
+   * Gives filters, orders and windows to the levels that they are about. From the last to the first, as the protocol's first
+   * server does: so of two orders the first counts, and of several wrong names the last is told.
+   */
+  place(root: Asked): void {
+    const { filters, logic, orders, windows, window } = this.terms;
+    for (const { path, what } of filters.toReversed()) this.find(root, path).filters.unshift(what);
+    for (const { path, what } of orders.toReversed()) this.find(root, path).order = what;
+    for (const { path, what } of windows) {
       if (path.length > 0) this.find(root, path).window = checkedEmbedWindow(what);
     }
+    for (const { path, what } of logic.toReversed()) this.find(root, path).trees.unshift(what);
+    root.window = window;
+  }
+
+  draftRoot(asked: Asked): Draft {
+    const { origin, source } = this.terms;
+    return this.draft({ asked, origin, source, alias: this.freeAlias(origin.name), join: null }, 1);
   }
 
   finish(draft: Draft, isExpanding = false): Node {
-    const isAggregating = draft.items.some((item) => item.kind === 'field' && item.aggregate !== null) || draft.embeds.some(liftsAggregates);
+    const isAggregating = draft.asked.items.some((item) => item.kind === 'field' && item.aggregate !== null) || draft.embeds.some(liftsAggregates);
     const embeds = new Map(draft.embeds.map((embed) => [embed.select, this.finishEmbed(embed, isExpanding || isAggregating)]));
     const list = [...embeds.values()];
     const inner = list.filter(({ isInner }) => isInner).map((embed): Condition => ({ kind: 'presence', embed, isNegated: false }));
@@ -100,30 +117,27 @@ class ReadPlanner {
       alias: draft.alias,
       collection: draft.collection,
       outputs: this.outputs(draft, embeds, isExpanding || isAggregating),
-      conditions: [...draft.filters.map((filter) => this.condition(draft, filter, list)), ...draft.trees.map((tree) => this.condition(draft, tree, list)), ...inner],
-      order: draft.order.map((term) => this.order(draft, term, list)),
-      window: capped(draft.window, this.terms.maxRows),
+      conditions: [...draft.asked.filters.map((filter) => this.condition(draft, filter, list)), ...draft.asked.trees.map((tree) => this.condition(draft, tree, list)), ...inner],
+      order: draft.asked.order.map((term) => this.order(draft, term, list)),
+      window: capped(draft.asked.window, this.terms.maxRows),
       embeds: list,
       join: draft.join,
     };
   }
 
-  private draft(start: Pick<Draft, 'origin' | 'source' | 'alias' | 'items' | 'join'>): Draft {
-    return { ...start, collection: findCollection(this.cache, start.origin) ?? null, embeds: [], filters: [], trees: [], order: [], window: everything };
+  private draft(start: DraftStart, depth: number): Draft {
+    const embeds = start.asked.embeds.map(({ select, asked }) => this.draftEmbed(select, asked, start, depth));
+    return { ...start, collection: findCollection(this.cache, start.origin) ?? null, embeds };
   }
 
-  private draftEmbeds(parent: Draft, depth: number): void {
-    for (const item of parent.items) {
-      if (item.kind !== 'embed') continue;
-      const relationship = findRelationship(this.cache, parent.origin, item.name, item.hint);
-      const alias = this.freeAlias(`${relationship.target.name}_${depth}`);
-      const draft = this.draft({ origin: relationship.target, source: sourceOf(relationship, parent), alias, items: item.items, join: this.joinOf(relationship, parent, depth) });
-      parent.embeds.push({ select: item, relationship, draft });
-      this.draftEmbeds(draft, depth + 1);
-    }
+  private draftEmbed(select: SelectEmbed, asked: Asked, parent: DraftStart, depth: number): EmbedDraft {
+    const relationship = findRelationship(this.cache, parent.origin, select.name, select.hint);
+    const alias = this.freeAlias(`${relationship.target.name}_${depth}`);
+    const join = this.joinOf(relationship, parent, depth);
+    return { select, relationship, draft: this.draft({ asked, origin: relationship.target, source: sourceOf(relationship, parent), alias, join }, depth + 1) };
   }
 
-  private joinOf(relationship: Relationship, parent: Draft, depth: number): Join {
+  private joinOf(relationship: Relationship, parent: DraftStart, depth: number): Join {
     const start = { parentAlias: parent.alias, columns: [], junction: null };
     if (relationship.kind === 'computed') return start;
     const { junction } = relationship;
@@ -136,26 +150,28 @@ class ReadPlanner {
 
   /** Names in SQL are unique in the whole tree: an inner one never hides an outer one that a join needs. */
   private freeAlias(wanted: string): string {
-    let alias = wanted;
-    for (let i = 2; this.aliases.has(alias); i += 1) alias = `${wanted}_${i}`;
+    // PostgreSQL cuts names at 63 bytes, and cut ones could meet.
+    const base = utf8.encode(wanted).length > 56 && this.aliases.size > 0 ? 'embed' : wanted;
+    let alias = base;
+    for (let i = 2; this.aliases.has(alias); i += 1) alias = `${base}_${i}`;
     this.aliases.add(alias);
     return alias;
   }
 
-  private find(draft: Draft, path: readonly string[]): Draft {
+  private find(asked: Asked, path: readonly string[]): Asked {
     const [name, ...rest] = path;
-    if (name === undefined) return draft;
-    const byKey = draft.embeds.find(({ select }) => (select.alias ?? select.name) === name);
-    const found = byKey ?? draft.embeds.find(({ select }) => select.name === name);
+    if (name === undefined) return asked;
+    const byKey = asked.embeds.find(({ select }) => (select.alias ?? select.name) === name);
+    const found = byKey ?? asked.embeds.find(({ select }) => select.name === name);
     if (found === undefined) throw notEmbedded(name);
     if (byKey === undefined) this.legacyNames.push({ name, alias: found.select.alias! });
-    return this.find(found.draft, rest);
+    return this.find(found.asked, rest);
   }
 
   private finishEmbed({ select, relationship, draft }: EmbedDraft, isParentExpanding: boolean): Embed {
     const toOne = isToOne(relationship);
     const shape = select.isSpread ? (toOne ? 'spread-one' : 'spread-many') : toOne ? 'object' : 'array';
-    if (shape === 'spread-many' && (draft.items.some(isAggregate) || draft.embeds.some(liftsAggregates))) {
+    if (shape === 'spread-many' && (draft.asked.items.some(isAggregate) || draft.embeds.some(liftsAggregates))) {
       throw fault('PGRST127', { details: 'Aggregates are not implemented for one-to-many or many-to-many spreads.' });
     }
     const isExpanding = shape === 'spread-many' || (shape === 'spread-one' && isParentExpanding);
@@ -174,7 +190,7 @@ class ReadPlanner {
 
   private outputs(draft: Draft, embeds: ReadonlyMap<SelectEmbed, Embed>, isExpanding: boolean): Output[] {
     // An empty select at the top gives everything; an empty embed only joins.
-    const items: readonly SelectItem[] = draft.items.length === 0 && draft.embeds.length === 0 ? [wholeRow] : draft.items;
+    const items: readonly SelectItem[] = draft.asked.items.length === 0 && draft.embeds.length === 0 ? [wholeRow] : draft.asked.items;
     return items.flatMap((item): Output[] => {
       if (item.kind === 'embed') return [{ kind: 'embed', embed: embeds.get(item)! }];
       if (item.aggregate !== null && !this.terms.areAggregatesAllowed) throw fault('PGRST123');
@@ -267,10 +283,10 @@ function isAggregate(item: SelectItem): boolean {
 
 /** Aggregates in a to-one spread are computed by the parent, over its groups. */
 function liftsAggregates({ select, relationship, draft }: EmbedDraft): boolean {
-  return select.isSpread && isToOne(relationship) && (draft.items.some(isAggregate) || draft.embeds.some(liftsAggregates));
+  return select.isSpread && isToOne(relationship) && (draft.asked.items.some(isAggregate) || draft.embeds.some(liftsAggregates));
 }
 
-function sourceOf(relationship: Relationship, parent: Draft): Source {
+function sourceOf(relationship: Relationship, parent: DraftStart): Source {
   if (relationship.kind === 'key') return { kind: 'collection', name: relationship.target };
   return { kind: 'computed', function: relationship.function, argument: parent.alias, argumentType: relationship.origin };
 }
@@ -278,9 +294,9 @@ function sourceOf(relationship: Relationship, parent: Draft): Source {
 /** Views and functions may break their word that there is one row; a key cannot. */
 function singleRow(window: Window, relationship: Relationship, draft: Draft): Window {
   if (!isToOne(relationship)) return window;
-  if (draft.window.limit !== null) return window;
+  if (draft.asked.window.limit !== null) return window;
   const isSure = relationship.kind === 'key' && !relationship.isTargetView && !relationship.isOriginView;
-  return { offset: draft.window.offset, limit: isSure ? null : 1 };
+  return { offset: draft.asked.window.offset, limit: isSure ? null : 1 };
 }
 
 function checkedEmbedWindow(window: Window): Window {

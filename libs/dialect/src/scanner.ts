@@ -109,7 +109,7 @@ export class Scanner {
   /** The complaint in the protocol's words: where, and what. */
   explain(title: string): { message: string; details: string } {
     const complaint = this.complaint ?? { at: this.position, met: this.tokenHere(), unexpected: [], expected: [] };
-    return { message: `${haskellString(title)} (${placeOf(this.text, complaint.at)})`, details: wordsOf(complaint) };
+    return { message: `"${title}" (${placeOf(this.text, complaint.at)})`, details: wordsOf(complaint) };
   }
 
   private advance(length: number): true {
@@ -199,7 +199,7 @@ function placeOf(text: string, at: number): string {
   return `line ${line}, column ${column}`;
 }
 
-/** A text in double quotes, as the protocol writes it: the rest beyond ASCII as decimal escapes. */
+/** A token in double quotes, as the protocol writes it: what is beyond ASCII as decimal escapes. */
 function haskellString(text: string): string {
   let written = '';
   let wasNumeric = false;
