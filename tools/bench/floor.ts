@@ -9,24 +9,21 @@ import { claimsOf } from './token.ts';
 const { readSettings, makeDatabase, makeCaller, sessionOf } = (await importBundled('tools/bench/parts.ts')) as typeof Parts;
 const database = makeDatabase(readSettings(process.env), 'authenticator');
 const caller = makeCaller('user', claimsOf(owner));
-const statements = new Map(cases.map(({ name, statement, status, shot }) => [keyOf(shot(0).method, shot(0).path), { text: statement, name: name.replaceAll(' ', '_'), status }]));
+const known = new Map(cases.map((one) => [keyOf(one.shot(0).method, one.shot(0).path), one]));
+const session = { GET: sessionOf(caller, { isReadOnly: true }), POST: sessionOf(caller) };
 
 createServer((request, response) => {
-  const { text, name, status } = statements.get(keyOf(request.method!, request.url!))!;
-  const answer = (values: readonly unknown[]): void => {
-    const session = sessionOf(caller, { settings: { 'request.method': request.method!, 'request.path': request.url! }, isReadOnly: request.method === 'GET' });
-    database.once(session, { text, name, values }).then(
+  const { name, statement, status, values } = known.get(keyOf(request.method!, request.url!))!;
+  const answer = (given: string): void => {
+    database.once(session[request.method as 'GET' | 'POST'], { text: statement, name, values: values(given) }).then(
       ({ rows }) => {
-        const body = Buffer.from(rows[0]?.[0] ?? '');
+        const body = Buffer.from(rows[0]?.[2] ?? '');
         response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length }).end(body);
       },
       (error: unknown) => response.writeHead(500).end(String(error)),
     );
   };
-  if (request.method === 'GET') {
-    const id = /=eq\.(\d+)$/.exec(request.url!)?.[1];
-    return answer(id === undefined ? [] : [id]);
-  }
+  if (request.method === 'GET') return answer(/=eq\.(\d+)$/.exec(request.url!)?.[1] ?? '');
   const chunks: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => answer([Buffer.concat(chunks).toString()]));
+  request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => answer(Buffer.concat(chunks).toString()));
 }).listen(Number(process.env['BENCH_PORT']), '127.0.0.1');

@@ -9,6 +9,7 @@ export interface Shot {
 }
 
 export interface Measured {
+  readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -38,7 +39,7 @@ export async function load(options: LoadOptions): Promise<Measured> {
   const seconds = (performance.now() - started) / 1000;
   times.sort((a, b) => a - b);
   const at = (part: number): number => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? NaN;
-  return { perSecond: times.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
+  return { requests: times.length, perSecond: times.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
 function keepBusy({ port, host = '127.0.0.1', status }: LoadOptions, next: () => Buffer, until: number, times: number[]): Promise<void> {

@@ -2,4 +2,4 @@
 export { makeSecrets } from '@mainstay/auth';
 export { readSettings } from '@mainstay/config';
 export { makeCaller } from '@mainstay/domain';
-export { makeDatabase, prepareDatabase, sessionOf, type Database } from '@mainstay/persistence';
+export { asHouse, enqueue, makeDatabase, prepareDatabase, sessionOf, type Database } from '@mainstay/persistence';

@@ -28,36 +28,52 @@ export interface Case {
   readonly name: string;
   readonly status: number;
   readonly shot: (n: number) => Omit<Shot, 'headers'>;
-  /** What the floor runs for it. */
+  /** The SQL that the data API compiles for it, as `pg_stat_statements` shows it: this is what the floor runs. */
   readonly statement: string;
+  /** Its values: from the id in the URL, or from the body. */
+  readonly values: (given: string) => readonly unknown[];
 }
+
+const settings = `nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '')`;
+const body = `select null, count(*), coalesce(json_agg("answer".*), '[]'), ${settings}, null, null from "answer"`;
+const maxRows = '1000';
 
 const event = JSON.stringify({ owner, kind: 'click', payload: { page: '/', at: 12 } });
 export const cases: readonly Case[] = [
   {
     name: 'read by id',
     status: 200,
-    shot: (n) => ({ method: 'GET', path: `/orders?select=id,total,status,created_at&id=eq.${1 + (n * 7919) % (customers * ordersEach)}` }),
-    statement: `select coalesce(json_agg(t), '[]')::text from (select id, total, status, created_at from public.orders where id = $1) t`,
+    shot: (n) => ({ method: 'GET', path: `/orders?select=id,total,status,created_at&id=eq.${1 + ((n * 7919) % (customers * ordersEach))}` }),
+    statement: `with "answer" as (select "orders"."id" as "id", "orders"."total" as "total", "orders"."status" as "status", "orders"."created_at" as "created_at"
+      from "public"."orders" as "orders" where "orders"."id" = $1 limit $2) ${body}`,
+    values: (id) => [id, maxRows],
   },
   {
     name: 'list of 20',
     status: 200,
     shot: () => ({ method: 'GET', path: '/orders?select=id,total,status,created_at&order=id.desc&limit=20' }),
-    statement: `select coalesce(json_agg(t), '[]')::text from (select id, total, status, created_at from public.orders order by id desc limit 20) t`,
+    statement: `with "answer" as (select "orders"."id" as "id", "orders"."total" as "total", "orders"."status" as "status", "orders"."created_at" as "created_at"
+      from "public"."orders" as "orders" order by "orders"."id" desc limit $1) ${body}`,
+    values: () => ['20'],
   },
   {
     name: 'embed',
     status: 200,
-    shot: (n) => ({ method: 'GET', path: `/customers?select=id,name,orders(id,total)&id=eq.${1 + (n * 7919) % customers}` }),
-    statement: `select coalesce(json_agg(t), '[]')::text from (select c.id, c.name, o.orders from public.customers c
-      left join lateral (select coalesce(json_agg(s), '[]') as orders from (select id, total from public.orders where customer_id = c.id) s) o on true where c.id = $1) t`,
+    shot: (n) => ({ method: 'GET', path: `/customers?select=id,name,orders(id,total)&id=eq.${1 + ((n * 7919) % customers)}` }),
+    statement: `with "answer" as (select "customers"."id" as "id", "customers"."name" as "name",
+      (select coalesce(json_agg("e".*), '[]') from (select "orders_1"."id" as "id", "orders_1"."total" as "total" from "public"."orders" as "orders_1"
+        where "orders_1"."customer_id" = "customers"."id" limit $1) as "e") as "orders"
+      from "public"."customers" as "customers" where "customers"."id" = $2 limit $3) ${body}`,
+    values: (id) => [maxRows, id, maxRows],
   },
   {
     name: 'insert',
     status: 201,
     shot: () => ({ method: 'POST', path: '/events', body: event }),
-    statement: `with written as (insert into public.events (owner, kind, payload) select owner, kind, payload from json_to_record($1::json) as r(owner uuid, kind text, payload jsonb) returning 1) select '' from written`,
+    statement: `with pgrst_source as (insert into "public"."events" as "events" ("kind", "owner", "payload")
+      select pgrst_body."kind", pgrst_body."owner", pgrst_body."payload" from json_to_record($1::json) as pgrst_body("kind" text, "owner" uuid, "payload" jsonb) returning 1),
+      "answer" as (select * from pgrst_source) select null, count(*), null, ${settings}, null, null from "answer"`,
+    values: (text) => [text],
   },
 ];
 

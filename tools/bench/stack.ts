@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, startPostgres, startValkey } from '@mainstay/embedded';
+import { freePort, removePostgres, startPostgres, startValkey } from '@mainstay/embedded';
 import { build } from '../build.mjs';
 import { importBundled } from '../bundle.mjs';
 import type * as Parts from './parts.ts';
@@ -34,17 +34,44 @@ export interface BenchStack {
 /** Where servers and load run; null where there is no second core, or no `taskset`, and then they share. */
 const cores = findCores();
 
-/** Starts PostgreSQL, Valkey, one api and one worker from the built apps. */
+/** Starts PostgreSQL, Valkey, one api and one worker from the built apps. What was started is stopped again when the rest fails. */
 export async function startBenchStack(more: Record<string, string> = {}): Promise<BenchStack> {
   await build(['api', 'worker']);
   const parts = (await importBundled('tools/bench/parts.ts')) as typeof Parts;
+  const undo: (() => unknown)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const { servers, environment } = await startServers(parts, more, undo);
+    await parts.prepareDatabase(parts.readSettings(environment));
+    const spawnBeside = makeSpawner(undo);
+    const [api, worker] = ['api', 'worker'].map((app) => spawnBeside(process.execPath, [`dist/apps/${app}/main.js`], environment));
+    const url = `http://127.0.0.1:${environment['PORT']}`;
+    await answers(`${url}/health/ready`);
+    const database = parts.makeDatabase(parts.readSettings(environment), null, { max: 4 });
+    undo.push(() => database.close());
+    return { parts, url, environment, database, pids: { api: api!.pid!, worker: worker!.pid!, ...servers }, spawnBeside, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startServers(parts: typeof Parts, more: Record<string, string>, undo: (() => unknown)[]) {
   const folder = mkdtempSync(join(tmpdir(), 'mainstay-bench-'));
-  const secrets = await parts.makeSecrets({ POSTGRES_PASSWORD: 'bench' });
+  undo.push(() => rmSync(folder, { recursive: true, force: true }), () => removePostgres(join(folder, 'postgres')));
   const [dbPort, queuePort, apiPort] = [await freePort(), await freePort(), await freePort()];
   const postgres = await startPostgres({ folder: join(folder, 'postgres'), port: dbPort, password: 'bench' });
+  undo.push(() => postgres.stop());
   const valkey = await startValkey({ port: queuePort, password: 'benchbenchbenchbench' });
-  const environment = {
-    ...secrets,
+  undo.push(() => valkey.stop());
+  if (cores !== null) {
+    for (const pid of [postgres.pid, valkey.pid]) pin(pid, cores.servers);
+    pin(process.pid, cores.load);
+  }
+  const environment: Record<string, string> = {
+    ...(await parts.makeSecrets({ POSTGRES_PASSWORD: 'bench' })),
     DATABASE_URL: `postgresql://supabase_admin:bench@127.0.0.1:${dbPort}/postgres`,
     MAINSTAY_DB_SOCKET: postgres.socket,
     REDIS_URL: valkey.url,
@@ -52,48 +79,27 @@ export async function startBenchStack(more: Record<string, string> = {}): Promis
     LOG_LEVEL: 'warn',
     ...more,
   };
-  if (cores !== null) {
-    for (const pid of [postgres.pid, valkey.pid]) pin(pid, cores.servers);
-    pin(process.pid, cores.load);
-  }
-  const settings = parts.readSettings(environment);
-  await parts.prepareDatabase(settings);
-  const children: ChildProcess[] = [];
-  const spawnBeside: BenchStack['spawnBeside'] = (command, args, surroundings, { isQuiet = false } = {}) => {
+  return { servers: { postgres: postgres.pid, valkey: valkey.pid }, environment };
+}
+
+function makeSpawner(undo: (() => unknown)[]): BenchStack['spawnBeside'] {
+  return (command, args, environment, { isQuiet = false } = {}) => {
     const [program, words] = cores === null ? [command, args] : ['taskset', ['-c', String(cores.servers), command, ...args]];
-    const child = spawn(program, words, { cwd: root, stdio: ['ignore', 'ignore', isQuiet ? 'ignore' : 'inherit'], env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...surroundings } });
-    children.push(child);
+    const child = spawn(program, words, { cwd: root, stdio: ['ignore', 'ignore', isQuiet ? 'ignore' : 'inherit'], env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment } });
+    undo.push(() => end(child));
     return child;
-  };
-  const [api, worker] = ['api', 'worker'].map((app) => spawnBeside(process.execPath, [`dist/apps/${app}/main.js`], environment));
-  const url = `http://127.0.0.1:${apiPort}`;
-  await answers(`${url}/health/ready`);
-  const database = parts.makeDatabase(settings, null, { max: 4 });
-  return {
-    parts,
-    url,
-    environment,
-    database,
-    pids: { api: api!.pid!, worker: worker!.pid!, postgres: postgres.pid, valkey: valkey.pid },
-    spawnBeside,
-    stop: async () => {
-      await database.close();
-      await Promise.all(children.map(end));
-      await valkey.stop();
-      await postgres.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
   };
 }
 
 /** Waits until a URL answers with 200. */
-export async function answers(url: string, seconds = 30): Promise<void> {
+export async function answers(url: string, headers: Readonly<Record<string, string>> = {}, seconds = 60): Promise<void> {
+  let last = 'nothing';
   for (const until = Date.now() + seconds * 1000; Date.now() < until; await sleep(100)) {
-    const answer = await fetch(url).catch(() => null);
-    await answer?.body?.cancel();
+    const answer = await fetch(url, { headers }).catch(() => null);
+    if (answer !== null) last = `${answer.status} ${await answer.text()}`;
     if (answer?.ok) return;
   }
-  throw new Error(`${url} did not answer with 200 within ${seconds} s`);
+  throw new Error(`${url} did not answer with 200 within ${seconds} s, but with ${last}`);
 }
 
 /** Ends a process that a benchmark started, and waits until it is gone. */
