@@ -15,12 +15,14 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'migrate',
-    usage: 'migrate [DIR] [--status] [--dry-run]',
+    usage: 'migrate [DIR] [--status] [--dry-run] [--include-all] [--no-seed]',
     summary: 'Apply a project folder’s supabase/roles.sql, supabase/migrations/*.sql and seeds, each file once.',
     options: [
       ['DIR', 'the project folder; MAINSTAY_PROJECT or the current folder if left out'],
       ['--status', 'list the migrations and which are applied'],
       ['--dry-run', 'say what would be applied, and change nothing'],
+      ['--include-all', 'apply migrations older than the last applied one too'],
+      ['--no-seed', 'leave the seeds out'],
     ],
   },
   {
