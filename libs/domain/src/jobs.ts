@@ -3,7 +3,7 @@ import { IsUUID } from 'class-validator';
 /** The kinds of work that may wait together; each is one Bull queue with its own concurrency. */
 export const queues = {
   transfers: { concurrency: 2 },
-  upkeep: { concurrency: 16 },
+  upkeep: { concurrency: 32 },
 } as const satisfies Record<string, { concurrency: number }>;
 export type QueueName = keyof typeof queues;
 

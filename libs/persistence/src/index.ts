@@ -7,8 +7,8 @@ export { Database, type DatabaseOptions } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
 export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
 export {
-  assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
-  type ClaimedJob, type JobError, type Lease, type ReapedJob, type Standing,
+  asEngine, assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
+  type ClaimedJob, type Completion, type JobError, type Lease, type ReapedJob, type Standing,
 } from './jobs.ts';
 export type { Identity } from './identity.entity.ts';
 export { Listener, type Subscription } from './listen.ts';
@@ -26,7 +26,7 @@ export {
   addChunk, advanceImport, beginImport, bytesWaiting, chunkAt, discardUpload, findImport, listImports, listRejects, openImport, replaceRejects, sealImport, showBytesRead, sweepImports,
   type Advance, type Chunk, type ImportDraft, type ImportFormat, type ImportMode, type ImportState, type ImportTerms, type KeptImport, type Reject,
 } from './imports.ts';
-export { backlogs, endTurn, longestWaits, outboxChannel, promoteDue, takeTurn, unclaimed, type Publication } from './outbox.ts';
+export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Publication, type Turn } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
 export { tryLock } from './try-lock.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';

@@ -40,7 +40,7 @@ describe('enqueueing', () => {
     expect(await put({ key: 'once' })).toBe(first);
     const held = await mustClaim(first);
     expect(await put({ key: 'once' })).toBe(first);
-    expect(await complete(worker, held, null)).toBe(true);
+    expect(await finish(held, null)).toBe(true);
     expect(await put({ key: 'once' })).not.toBe(first);
   });
 
@@ -52,7 +52,7 @@ describe('enqueueing', () => {
 
   it('is one job for an idempotency key of an owner even when it is done, and another for another owner', async () => {
     const first = await put({ owner: 'a', idempotencyKey: 'k' });
-    await complete(worker, await mustClaim(first), null);
+    await finish(await mustClaim(first), null);
     expect(await put({ owner: 'a', idempotencyKey: 'k' })).toBe(first);
     expect(await put({ owner: 'b', idempotencyKey: 'k' })).not.toBe(first);
     const house = await put({ idempotencyKey: 'k' });
@@ -88,7 +88,7 @@ describe('a claim', () => {
   it('finds nothing before the job is due, and nothing when it is over', async () => {
     expect(await take(await put({ runAt: new Date(Date.now() + 60_000) }))).toBeNull();
     const id = await put();
-    await complete(worker, await mustClaim(id), null);
+    await finish(await mustClaim(id), null);
     expect(await take(id)).toBeNull();
     expect(await take(randomUUID())).toBeNull();
   });
@@ -100,8 +100,8 @@ describe('a claim', () => {
     await expire(id);
     const heir = await mustClaim(id);
     expect(heir.attempt).toBe(2);
-    expect(await complete(worker, dead, null)).toBe(false);
-    expect(await complete(worker, heir, { rows: 3 })).toBe(true);
+    expect(await finish(dead, null)).toBe(false);
+    expect(await finish(heir, { rows: 3 })).toBe(true);
     expect(await jobs()).toMatchObject([{ state: 'done', result: { rows: 3 }, lease_token: null }]);
   });
 
@@ -126,7 +126,7 @@ describe('a lease', () => {
     const zombie = await mustClaim(id);
     await expire(id);
     const heir = await mustClaim(id);
-    const effect = (held: ClaimedJob) => completeWith(worker, held, null, async (tx) => void (await enqueue(tx, 'ping', {}, { ...asHouse, key: `of ${held.attempt}` })));
+    const effect = (held: ClaimedJob) => completeWith(worker, { ...held, result: null }, async (tx) => void (await enqueue(tx, 'ping', {}, { ...asHouse, key: `of ${held.attempt}` })));
     await expect(effect(zombie)).rejects.toBeInstanceOf(LeaseLost);
     await effect(heir);
     expect((await jobs()).map(({ unique_key }) => unique_key)).toEqual([null, 'of 2']);
@@ -154,7 +154,7 @@ describe('a lease', () => {
     await cancelling;
     expect(order).toEqual(['committed', 'cancelled']);
     await expect(worker.transaction(asWorker, (tx) => assertLease(tx, held, 15))).rejects.toBeInstanceOf(LeaseLost);
-    expect(await complete(worker, held, null)).toBe(false);
+    expect(await finish(held, null)).toBe(false);
   });
 
   it('stops a job whose caller is banned while it runs', async () => {
@@ -259,8 +259,13 @@ function put(terms: Partial<EnqueueTerms> = {}): Promise<string> {
   return worker.transaction(asWorker, (tx) => enqueue(tx, 'ping', {}, { ...asHouse, ...terms }));
 }
 
-function take(id: string): Promise<ClaimedJob | null> {
-  return claim(worker, id, randomUUID(), 15);
+async function take(id: string): Promise<ClaimedJob | null> {
+  const token = randomUUID();
+  return (await claim(worker, [{ jobId: id, token }], 15)).get(token) ?? null;
+}
+
+async function finish(held: ClaimedJob, result: unknown = null): Promise<boolean> {
+  return (await complete(worker, [{ ...held, result }])).has(held.token);
 }
 
 async function mustClaim(id: string): Promise<ClaimedJob> {

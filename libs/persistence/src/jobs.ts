@@ -52,17 +52,28 @@ export interface JobError {
   readonly hint: string | null;
 }
 
-/** As the worker's own login, in the transaction of one statement. */
+/** As the worker's own login. */
 export const asWorker: Session = { role: null, settings: {} };
 
-/** Takes a job for one worker, by the database's clock. Null when there is nothing to take: drop the message. */
-export async function claim(database: Database, jobId: string, token: string, leaseSeconds: number): Promise<ClaimedJob | null> {
-  const { rows } = await database.once(asWorker, { ...claimText, values: [jobId, token, String(leaseSeconds)] });
-  if (rows[0] === undefined) return null;
-  const [kind, payload, owner, role, claims, attempt, waitedMs, gone] = rows[0];
+/**
+ * As the worker's own login, for the engine's statements: each reads a handful of rows by an index out of tables that may hold
+ * millions, and is planned once, perhaps while they were empty and a scan was the cheapest.
+ */
+export const asEngine: Session = { role: null, settings: { enable_seqscan: 'off', jit: 'off' } };
+
+/**
+ * Takes jobs for one worker, by the database's clock, many in one commit. Gives those that were there to take, by token; of the
+ * others the message is dropped. A row that somebody locks is left alone: whoever cancels or claims it decides.
+ */
+export async function claim(database: Database, leases: readonly Lease[], leaseSeconds: number): Promise<Map<string, ClaimedJob>> {
+  const { rows } = await database.once(asEngine, { ...claimText, values: [...arraysOf(leases), String(leaseSeconds)] });
+  return new Map(rows.map((row) => [row[1]!, claimedJob(row)]));
+}
+
+function claimedJob([jobId, token, kind, payload, owner, role, claims, attempt, waitedMs, gone]: readonly (string | null)[]): ClaimedJob {
   return {
-    jobId,
-    token,
+    jobId: jobId!,
+    token: token!,
     kind: kind!,
     payload: JSON.parse(payload!),
     owner: owner!,
@@ -75,14 +86,20 @@ export async function claim(database: Database, jobId: string, token: string, le
 }
 
 const claimText = {
-  name: 'claim_job',
+  name: 'claim_jobs',
   text: `
+    with free as (
+      select id from mainstay_internal.jobs
+      where id = any ($1::uuid[]) and attempts < max_attempts
+        and (state = 'queued' and run_at <= clock_timestamp() or state = 'running' and lease_until < clock_timestamp())
+      order by id for update skip locked
+    )
     update mainstay_internal.jobs
-    set state = 'running', attempts = attempts + 1, lease_token = $2::uuid,
+    set state = 'running', attempts = attempts + 1, lease_token = lease.token,
       lease_until = clock_timestamp() + make_interval(secs => $3::float8), started_at = coalesce(started_at, clock_timestamp())
-    where id = $1::uuid and attempts < max_attempts
-      and (state = 'queued' and run_at <= clock_timestamp() or state = 'running' and lease_until < clock_timestamp())
-    returning kind, payload, owner, role, claims, attempts,
+    from unnest($1::uuid[], $2::uuid[]) as lease (id, token)
+    where jobs.id = lease.id and jobs.id = any (array(select id from free))
+    returning jobs.id, jobs.lease_token, kind, payload, owner, role, claims, attempts,
       coalesce(extract(epoch from clock_timestamp() - published_at) * 1000, 0)::float8,
       case when subject is not null then mainstay_internal.why_gone(subject) end`,
 };
@@ -115,37 +132,46 @@ async function becomeWorker(tx: Transaction): Promise<void> {
   await tx.rows(`select set_config('role', 'none', true)`);
 }
 
-/** Completes a job in one statement; false when it was no longer this attempt's. */
-export async function complete(database: Database, lease: Lease, result: unknown): Promise<boolean> {
-  const { rowCount } = await database.once(asWorker, completion(lease, result));
-  return rowCount === 1;
+/** A job and what its handler gave. */
+export interface Completion extends Lease {
+  readonly result: unknown;
+}
+
+/** Completes jobs, many in one commit. Gives the tokens of those that were still held; the others came to nothing. */
+export async function complete(database: Database, completions: readonly Completion[]): Promise<Set<string>> {
+  const { rows } = await database.once(asEngine, completion(completions));
+  return new Set(rows.map(([token]) => token!));
 }
 
 /**
  * Completes a job together with its effects: both commit or neither.
  * @throws LeaseLost
  */
-export async function completeWith(database: Database, lease: Lease, result: unknown, effects: (tx: Transaction) => Promise<void>): Promise<void> {
+export async function completeWith(database: Database, done: Completion, effects: (tx: Transaction) => Promise<void>): Promise<void> {
   await database.transaction(asWorker, async (tx) => {
     await effects(tx);
     await becomeWorker(tx);
     // Last: the row stays locked until the commit, and the heartbeat must not wait for the effects.
-    const { text, values } = completion(lease, result);
+    const { text, values } = completion([done]);
     const { rowCount } = await tx.run({ text, values });
-    if (rowCount !== 1) throw new LeaseLost(lease.jobId);
+    if (rowCount !== 1) throw new LeaseLost(done.jobId);
   });
 }
 
-function completion(lease: Lease, result: unknown): Statement {
-  return { ...completionText, values: [lease.jobId, lease.token, result === undefined ? null : JSON.stringify(result)] };
+function completion(completions: readonly Completion[]): Statement {
+  const results = JSON.stringify(completions.map(({ result }) => result ?? null));
+  return { ...completionText, values: [...arraysOf(completions), results] };
 }
 
 const completionText = {
-  name: 'complete_job',
+  name: 'complete_jobs',
   text: `
     update mainstay_internal.jobs
-    set state = 'done', result = $3::jsonb, error = null, lease_token = null, lease_until = null, finished_at = clock_timestamp()
-    where id = $1::uuid and lease_token = $2::uuid and state = 'running'`,
+    set state = 'done', result = nullif($3::jsonb -> (lease.place - 1)::int, 'null'), error = null,
+      lease_token = null, lease_until = null, finished_at = clock_timestamp()
+    from unnest($1::uuid[], $2::uuid[]) with ordinality as lease (id, token, place)
+    where jobs.id = any ($1::uuid[]) and jobs.id = lease.id and jobs.lease_token = lease.token and state = 'running'
+    returning lease.token`,
 };
 
 /**
@@ -154,7 +180,7 @@ const completionText = {
  * Gives the new state; null when the job was no longer this attempt's.
  */
 export async function fail(database: Database, lease: Lease, error: JobError, isRefused: boolean): Promise<string | null> {
-  const { rows } = await database.once(asWorker, { ...failText, values: [lease.jobId, lease.token, JSON.stringify(error), String(isRefused)] });
+  const { rows } = await database.once(asEngine, { ...failText, values: [lease.jobId, lease.token, JSON.stringify(error), String(isRefused)] });
   return rows[0]?.[0] ?? null;
 }
 
@@ -176,13 +202,13 @@ const failText = {
 /** Gives jobs back that a stopping worker did not finish: queued at once, and the attempt does not count. */
 export async function handBack(database: Database, leases: readonly Lease[]): Promise<number> {
   if (leases.length === 0) return 0;
-  const { rowCount } = await database.once(asWorker, {
+  const { rowCount } = await database.once(asEngine, {
     name: 'hand_back_jobs',
     text: `
       update mainstay_internal.jobs
       set state = 'queued', attempts = attempts - 1, lease_token = null, lease_until = null, is_due = false, published_at = null, run_at = clock_timestamp()
       from unnest($1::uuid[], $2::uuid[]) as lease (id, token)
-      where jobs.id = lease.id and jobs.lease_token = lease.token and state = 'running'
+      where jobs.id = any ($1::uuid[]) and jobs.id = lease.id and jobs.lease_token = lease.token and state = 'running'
       returning pg_notify('mainstay_outbox', queue)`,
     values: arraysOf(leases),
   });
@@ -195,7 +221,7 @@ export type Standing = 'held' | 'busy' | 'cancelled' | 'lost';
 /** One heartbeat for all jobs of a process: renews each lease, and tells by its token how it stands. */
 export async function renew(database: Database, leases: readonly Lease[], leaseSeconds: number): Promise<Map<string, Standing>> {
   if (leases.length === 0) return new Map();
-  const { rows } = await database.once(asWorker, { ...renewText, values: [...arraysOf(leases), String(leaseSeconds)] });
+  const { rows } = await database.once(asEngine, { ...renewText, values: [...arraysOf(leases), String(leaseSeconds)] });
   return new Map(rows.map(([token, standing]) => [token!, standing as Standing]));
 }
 
@@ -206,11 +232,11 @@ const renewText = {
     with lease as (select id, token from unnest($1::uuid[], $2::uuid[]) as lease (id, token)),
     held as (
       select jobs.id from mainstay_internal.jobs join lease on jobs.id = lease.id and jobs.lease_token = lease.token
-      where jobs.state = 'running' order by jobs.id for update of jobs skip locked
+      where jobs.id = any ($1::uuid[]) and jobs.state = 'running' order by jobs.id for update of jobs skip locked
     ),
     renewed as (
       update mainstay_internal.jobs set lease_until = clock_timestamp() + make_interval(secs => $3::float8)
-      from held where jobs.id = held.id returning jobs.lease_token
+      where id = any (array(select id from held)) returning lease_token
     )
     select lease.token, case
       when renewed.lease_token is not null then 'held'
@@ -238,22 +264,21 @@ export async function reapExpired(tx: Transaction, limit = 500): Promise<ReapedJ
   const fault = jobRunFault('worker_lost');
   return tx.rows<ReapedJob>(
     `with silent as (
-       select id, case when attempts >= max_attempts then 'dead' else 'queued' end as state
-       from mainstay_internal.jobs where state = 'running' and lease_until < clock_timestamp()
+       select id from mainstay_internal.jobs where state = 'running' and lease_until < clock_timestamp()
        order by lease_until limit $1 for update skip locked
      )
      update mainstay_internal.jobs
-     set state = silent.state, error = $2, lease_token = null, lease_until = null, is_due = false, published_at = null, run_at = clock_timestamp(),
-       finished_at = case when silent.state = 'dead' then clock_timestamp() end
-     from silent where jobs.id = silent.id
-     returning jobs.id, jobs.kind, jobs.state, jobs.attempts`,
+     set state = case when attempts >= max_attempts then 'dead' else 'queued' end, finished_at = case when attempts >= max_attempts then clock_timestamp() end,
+       error = $2, lease_token = null, lease_until = null, is_due = false, published_at = null, run_at = clock_timestamp()
+     where id = any (array(select id from silent))
+     returning id, kind, state, attempts`,
     [limit, JSON.stringify({ code: fault.code, message: fault.message, details: null, hint: null })],
   );
 }
 
 /** How far a running job has come, for its owner to see. */
 export async function saveProgress(database: Database, lease: Lease, progress: unknown): Promise<void> {
-  await database.once(asWorker, {
+  await database.once(asEngine, {
     name: 'save_job_progress',
     text: `update mainstay_internal.jobs set progress = $3::jsonb where id = $1::uuid and lease_token = $2::uuid and state = 'running'`,
     values: [lease.jobId, lease.token, JSON.stringify(progress)],

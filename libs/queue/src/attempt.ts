@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Claims } from '@mainstay/domain';
-import { assertLease, complete, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Database, type JobError, type Session, type Transaction } from '@mainstay/persistence';
+import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type JobError, type Session, type Transaction } from '@mainstay/persistence';
+import type { Gathered } from './gathered.ts';
 import type { JobRun, Progress } from './job-run.ts';
 
 /** Why an attempt is told to stop, as `signal.reason`. */
@@ -25,6 +26,7 @@ export class Attempt implements JobRun {
 
   constructor(
     private readonly database: Database,
+    private readonly completions: Gathered<Completion, boolean>,
     private readonly job: ClaimedJob,
     private readonly leaseSeconds: number,
     timeoutSeconds: number,
@@ -103,8 +105,9 @@ export class Attempt implements JobRun {
   async complete(result: unknown): Promise<void> {
     if (this.unsaved !== null) await this.saveProgress();
     await this.persistently(async () => {
-      if (this.effects.length > 0) return completeWith(this.database, this, result, (tx) => this.runEffects(tx));
-      if (!(await complete(this.database, this, result))) throw new LeaseLost(this.jobId);
+      const done = { jobId: this.jobId, token: this.token, result };
+      if (this.effects.length > 0) return completeWith(this.database, done, (tx) => this.runEffects(tx));
+      if (!(await this.completions.ask(done))) throw new LeaseLost(this.jobId);
     });
   }
 

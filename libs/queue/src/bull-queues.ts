@@ -31,28 +31,18 @@ export class BullQueues {
     if (added.some(({ id }) => typeof id !== 'string')) throw new Error('Redis did not take every id');
   }
 
-  /** Of jobs that Bull was told of, those that it no longer holds in any list: flushed, restarted, or thrown out. */
-  async findLost(name: QueueName, publications: readonly Publication[]): Promise<Publication[]> {
-    const { client } = this.ready(name);
-    const lists = await within(
-      2000,
-      ['wait', 'active', 'paused'].reduce((multi, list) => multi.lrange(this.queue(name).toKey(list), 0, -1), client.multi()).exec(),
-    );
-    if (lists === null) throw new Error('Redis gave no lists');
-    const held = new Set(lists.flatMap(([error, ids]) => {
-      if (error !== null) throw error;
-      return ids as string[];
-    }));
-    return publications.filter((publication) => !held.has(bullId(publication)));
+  /** @throws when the connection is away: what is taken from the outbox now would not arrive */
+  assertReady(name: QueueName): void {
+    this.ready(name);
   }
 
-  /** Tells Bull of lost jobs again, under the same ids. */
-  async publishAgain(name: QueueName, publications: readonly Publication[]): Promise<void> {
-    if (publications.length === 0) return;
+  /** Of jobs that Bull was told of, tells it again those that it no longer holds: flushed, restarted, thrown out. Says how many. */
+  async publishLost(name: QueueName, publications: readonly Publication[]): Promise<number> {
     const queue = this.ready(name);
-    // A server that evicts keys may have kept an id's record without its place in a list; then Bull would not take it again.
-    await within(2000, queue.client.del(...publications.map((publication) => queue.toKey(bullId(publication)))));
-    await this.publish(name, publications);
+    const lists = ['wait', 'active', 'paused'].map((list) => queue.toKey(list));
+    const lost = new Set((await within(2000, queue.client.eval(findLost, lists.length, ...lists, queue.toKey(''), ...publications.map(bullId)))) as string[]);
+    await this.publish(name, publications.filter((publication) => lost.has(bullId(publication))));
+    return lost.size;
   }
 
   /** Begins to take ids of a queue, so many at once. Waits for no connection: a queue that is away is dialled until it comes. */
@@ -127,6 +117,24 @@ function cut(client: Bull.Queue['client']): void {
   // ioredis forgets this timer, and it holds the process for 5 s more.
   clearTimeout((client as unknown as { socketTimeoutTimer?: NodeJS.Timeout }).socketTimeoutTimer);
 }
+
+/**
+ * The ids that are in none of the lists. What may be left of their records goes in the same step: a server that evicts keys
+ * keeps a record without its place in a list, and Bull would take the id for one that it holds.
+ */
+const findLost = `
+  local held = {}
+  for _, list in ipairs(KEYS) do
+    for _, id in ipairs(redis.call('LRANGE', list, 0, -1)) do held[id] = true end
+  end
+  local lost = {}
+  for i = 2, #ARGV do
+    if not held[ARGV[i]] then
+      redis.call('DEL', ARGV[1] .. ARGV[i])
+      lost[#lost + 1] = ARGV[i]
+    end
+  end
+  return lost`;
 
 /** `<job id>-<attempt>`: a second publication of the same attempt is none. */
 function bullId({ jobId, attempt }: Publication): string {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isJobKind, jobs, type QueueName } from '@mainstay/domain';
-import { claim, isConnectionError, jobRunFault, PoolTimeout, refuseGone, type ClaimedJob, type Database, type Lease } from '@mainstay/persistence';
+import { claim, complete, isConnectionError, jobRunFault, PoolTimeout, refuseGone, type ClaimedJob, type Completion, type Database, type Lease } from '@mainstay/persistence';
 import { Attempt, JobCancelled } from './attempt.ts';
+import { Gathered } from './gathered.ts';
 import type { Handler, Handlers } from './job-run.ts';
 import type { Log } from './log.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
@@ -24,6 +25,8 @@ export class Consumer {
   /** Ended by `WorkerStopping`: to be handed back. */
   readonly unfinished: Lease[] = [];
   private readonly activities = new Map<QueueName, QueueActivity>();
+  private readonly claims: Gathered<Lease, ClaimedJob | null>;
+  private readonly completions: Gathered<Completion, boolean>;
   private isStopping = false;
 
   constructor(
@@ -32,7 +35,16 @@ export class Consumer {
     private readonly leaseSeconds: number,
     private readonly log: Log,
     private readonly onClaim: (queue: QueueName, waitedMs: number) => void,
-  ) {}
+  ) {
+    this.claims = new Gathered(async (leases) => {
+      const claimed = await claim(database, leases, leaseSeconds);
+      return leases.map(({ token }) => claimed.get(token) ?? null);
+    });
+    this.completions = new Gathered(async (completions) => {
+      const completed = await complete(database, completions);
+      return completions.map(({ token }) => completed.has(token));
+    });
+  }
 
   activity(queue: QueueName): QueueActivity {
     let activity = this.activities.get(queue);
@@ -65,7 +77,7 @@ export class Consumer {
     activity.running += 1;
     this.onClaim(queue, job.waitedMs);
     const timeoutSeconds = isJobKind(job.kind) ? jobs[job.kind].timeoutSeconds : 0;
-    const attempt = new Attempt(this.database, job, this.leaseSeconds, timeoutSeconds, claimedAt);
+    const attempt = new Attempt(this.database, this.completions, job, this.leaseSeconds, timeoutSeconds, claimedAt);
     this.running.set(attempt.token, attempt);
     try {
       await this.carryOut(job, attempt);
@@ -77,7 +89,7 @@ export class Consumer {
 
   private async claim(jobId: string): Promise<ClaimedJob | null> {
     try {
-      return await claim(this.database, jobId, randomUUID(), this.leaseSeconds);
+      return await this.claims.ask({ jobId, token: randomUUID() });
     } catch (error) {
       if (isConnectionError(error) || error instanceof PoolTimeout) await pause(databaseAwayMs);
       throw error;

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { QueueName } from '@mainstay/domain';
-import { backlogs, endTurn, promoteDue, takeTurn, type Database } from '@mainstay/persistence';
+import { backlogs, promoteDue, sayAsleep, takeTurn, type Database } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import { nextWindow } from './fair-window.ts';
 import type { Log } from './log.ts';
@@ -8,6 +8,9 @@ import type { Log } from './log.ts';
 /** Most outbox rows of one transaction. */
 const turnSize = 100;
 const pollMs = 1000;
+/** While it is awake it looks this often by itself, and it falls asleep after so long without work. */
+const awakePollMs = 25;
+const drowsyMs = 300;
 const retryMs = 250;
 
 interface Lane {
@@ -19,12 +22,23 @@ interface Lane {
   claimedWhileFull: number | null;
 }
 
-/** Carries jobs from the outbox to Bull, after their commit: woken by NOTIFY, by claims that make room, and every second. */
+/** Few at first: a window opens as fast as jobs are claimed. */
+function makeLane(concurrency: number): Lane {
+  const narrowest = Math.max(4, Math.ceil(concurrency / 4));
+  return { narrowest, window: narrowest, lastOwner: '', claimedWhileFull: null };
+}
+
+/**
+ * Carries jobs from the outbox to Bull, after their commit. Asleep, it is woken by NOTIFY, and looks every second all the same;
+ * awake, it looks by itself until nothing has come for a while.
+ */
 export class Relay {
   private readonly lanes: Map<QueueName, Lane>;
   private isStopped = false;
   private isWoken = false;
   private isFailing = false;
+  private isAsleep = true;
+  private workedAt = -Infinity;
   private wakeUp: () => void = () => {};
   private loop: Promise<void> = Promise.resolve();
 
@@ -34,7 +48,7 @@ export class Relay {
     private readonly log: Log,
     queues: Readonly<Record<string, { readonly concurrency: number }>>,
   ) {
-    this.lanes = new Map(Object.entries(queues).map(([name, { concurrency }]) => [name as QueueName, { narrowest: 2 * concurrency, window: 2 * concurrency, lastOwner: '', claimedWhileFull: null }]));
+    this.lanes = new Map(Object.entries(queues).map(([name, { concurrency }]) => [name as QueueName, makeLane(concurrency)]));
   }
 
   start(): void {
@@ -45,10 +59,16 @@ export class Relay {
     this.isStopped = true;
     this.wake();
     await this.loop;
+    await sayAsleep(this.database, true).catch(() => {});
   }
 
-  /** Something was enqueued. */
+  /** Something was enqueued: more may follow, so it stays awake for a while. */
   wake(): void {
+    this.workedAt = performance.now();
+    this.lookAgain();
+  }
+
+  private lookAgain(): void {
     this.isWoken = true;
     this.wakeUp();
   }
@@ -60,7 +80,7 @@ export class Relay {
     if (lane.claimedWhileFull === null) return;
     lane.claimedWhileFull += 1;
     // A turn costs the same for one job as for a hundred: let a fifth of the window run out first.
-    if (lane.claimedWhileFull >= lane.window / 5) this.wake();
+    if (lane.claimedWhileFull >= lane.window / 5) this.lookAgain();
   }
 
   private async run(): Promise<void> {
@@ -91,26 +111,48 @@ export class Relay {
   /** Publishes what there is room for; says how long there will be nothing to do. */
   private async pass(): Promise<number> {
     const dueSeconds = await promoteDue(this.database);
+    const unclaimed = await backlogs(this.database, [...this.lanes.keys()]);
+    let taken = 0;
     let isMore = dueSeconds === 0;
-    for (const { queue, unclaimed, hasOutbox } of await backlogs(this.database, [...this.lanes.keys()])) {
-      const lane = this.lanes.get(queue as QueueName)!;
-      const room = Math.min(lane.window - unclaimed, turnSize);
-      lane.claimedWhileFull = hasOutbox && room <= 0 ? 0 : null;
-      if (hasOutbox && room > 0) isMore = (await this.publishTurn(queue as QueueName, lane, room)) || isMore;
+    for (const [queue, lane] of this.lanes) {
+      lane.claimedWhileFull = null;
+      if (!unclaimed.has(queue)) continue;
+      const room = lane.window - unclaimed.get(queue)!;
+      const rows = await this.fill(queue, lane, room);
+      taken += rows;
+      isMore ||= rows > 0 && rows < room;
     }
-    return isMore ? 0 : Math.min(pollMs, (dueSeconds ?? Infinity) * 1000);
+    const restMs = await this.rest(taken > 0);
+    return isMore ? 0 : Math.min(restMs, (dueSeconds ?? Infinity) * 1000);
   }
 
-  private publishTurn(queue: QueueName, lane: Lane, room: number): Promise<boolean> {
-    // A relay that is halted in here holds a hundred rows; the database lets go of them after this time.
-    const session = { role: null, settings: { idle_in_transaction_session_timeout: '5s' } };
-    return this.database.transaction(session, async (tx) => {
-      const turn = await takeTurn(tx, queue, room, lane.lastOwner);
-      await this.bull.publish(queue, turn.publications);
-      await endTurn(tx, turn);
-      lane.lastOwner = turn.lastOwner;
-      return turn.rowIds.length > 0;
-    });
+  /** Falls asleep when nothing came for a while; says how long to pause. */
+  private async rest(hasWorked: boolean): Promise<number> {
+    const now = performance.now();
+    if (hasWorked) this.workedAt = now;
+    const wasAsleep = this.isAsleep;
+    this.isAsleep = now - this.workedAt > drowsyMs;
+    // Asleep it says so at every look: another relay may have died awake.
+    if (this.isAsleep || wasAsleep) await sayAsleep(this.database, this.isAsleep);
+    if (!this.isAsleep) return awakePollMs;
+    // One more look after it was said, for what was enqueued in between.
+    return wasAsleep ? pollMs : 1;
+  }
+
+  /** Fills a window as far as one turn does; says how many rows it took. */
+  private async fill(queue: QueueName, lane: Lane, room: number): Promise<number> {
+    const places = Math.min(room, turnSize);
+    const rows = places > 0 ? await this.publishTurn(queue, lane, places) : 0;
+    if (rows >= room) lane.claimedWhileFull = 0;
+    return rows;
+  }
+
+  private async publishTurn(queue: QueueName, lane: Lane, places: number): Promise<number> {
+    this.bull.assertReady(queue);
+    const turn = await takeTurn(this.database, queue, places, lane.lastOwner);
+    lane.lastOwner = turn.lastOwner;
+    await this.bull.publish(queue, turn.publications);
+    return turn.rows;
   }
 
   private sleep(ms: number): Promise<void> {

@@ -51,9 +51,8 @@ export class Reaper {
     await this.alone('lost ids', async (tx) => {
       const told = Map.groupBy(await unclaimed(tx), ({ queue }) => queue as QueueName);
       for (const [queue, publications] of told) {
-        const lost = await this.bull.findLost(queue, publications);
-        await this.bull.publishAgain(queue, lost);
-        if (lost.length > 0) this.log.info({ queue, ids: lost.length }, 'lost ids published again');
+        const lost = await this.bull.publishLost(queue, publications);
+        if (lost > 0) this.log.info({ queue, ids: lost }, 'lost ids published again');
       }
     });
   }

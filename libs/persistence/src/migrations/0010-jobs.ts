@@ -76,6 +76,11 @@ export const jobTables: HouseMigration = {
     ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_insert_scale_factor = 0);
     create index outbox_turns on mainstay_internal.outbox (queue, owner, priority desc, id);
 
+    -- One row. A NOTIFY makes commits wait for each other, flush included; so an enqueueing sends one only when no relay is awake
+    -- to see its row by itself.
+    create table mainstay_internal.relay (is_only_row boolean primary key default true check (is_only_row), is_asleep boolean not null default true);
+    insert into mainstay_internal.relay default values;
+
     create table mainstay_internal.idempotency_keys (
       owner text not null,
       key text not null,
@@ -127,7 +132,9 @@ export const jobTables: HouseMigration = {
           if not waits then
             insert into mainstay_internal.outbox (job_id, queue, owner, priority) values (made, enqueue_job.queue, coalesce(enqueue_job.owner, ''), enqueue_job.priority);
           end if;
-          perform pg_notify('mainstay_outbox', enqueue_job.queue);
+          if waits or (select is_asleep from mainstay_internal.relay) then
+            perform pg_notify('mainstay_outbox', enqueue_job.queue);
+          end if;
           return made;
         end
       $$;
@@ -150,6 +157,7 @@ export const jobTables: HouseMigration = {
     grant select, insert, update on mainstay_internal.idempotency_keys to mainstay_api;
     grant select, update, delete on mainstay_internal.jobs, mainstay_internal.idempotency_keys to mainstay_worker;
     grant select, insert, update, delete on mainstay_internal.outbox to mainstay_worker;
+    grant select, update on mainstay_internal.relay to mainstay_worker;
 
     alter table mainstay_internal.jobs enable row level security;
     alter table mainstay_internal.idempotency_keys enable row level security;
