@@ -1,0 +1,67 @@
+import { writeFile } from 'node:fs/promises';
+import { ImportsService } from '@mainstay/automation';
+import type { Settings } from '@mainstay/config';
+import { makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
+import { JobEngine, type BullQueues, type Log } from '@mainstay/queue';
+import { handlers } from './handlers.ts';
+import { Upkeep } from './upkeep.ts';
+
+const askForSweepMs = 10 * 60_000;
+
+/** One worker process: its connections, the rooms that its jobs call upon, and the engine that brings them together. */
+export class Worker {
+  private readonly upkeep: Upkeep;
+  private readonly engine: JobEngine;
+  private readonly jobDatabase;
+  private readonly engineDatabase;
+  private registered: RegisteredProcess | undefined;
+  private sweeping: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly settings: Settings,
+    bull: BullQueues,
+    private readonly log: Log,
+  ) {
+    this.jobDatabase = makeDatabase(settings, 'mainstay_worker', { applicationName: 'mainstay_worker jobs' });
+    this.engineDatabase = makeDatabase(settings, 'mainstay_worker', { max: 3, applicationName: 'mainstay_worker engine' });
+    const imports = new ImportsService(this.jobDatabase, settings);
+    this.upkeep = new Upkeep(this.jobDatabase, imports, settings);
+    this.engine = new JobEngine({
+      database: this.jobDatabase,
+      upkeep: this.engineDatabase,
+      listener: makeListener(settings, 'mainstay_worker'),
+      bull,
+      handlers: handlers({ imports, upkeep: this.upkeep }),
+      leaseSeconds: settings.jobLeaseSeconds,
+      log,
+      onProgress: () => this.sayAlive(),
+    });
+  }
+
+  /** @throws SettingError when a process with other keys runs on this database */
+  async start(): Promise<void> {
+    this.registered = await RegisteredProcess.register(this.engineDatabase, 'worker', this.settings);
+    this.engine.start(this.registered.id);
+    this.askForSweep();
+    this.sweeping = setInterval(() => this.askForSweep(), askForSweepMs);
+  }
+
+  /** Stops within 4 s; what did not end in time goes back to the other workers. */
+  async stop(): Promise<void> {
+    clearInterval(this.sweeping);
+    await this.engine.stop();
+    await this.registered?.leave();
+    await Promise.all([this.jobDatabase.close(), this.engineDatabase.close()]);
+  }
+
+  /** The worker listens to nobody, so whoever asks how it is looks at the age of a file. */
+  private sayAlive(): void {
+    const { workerAliveFile } = this.settings;
+    if (workerAliveFile === null) return;
+    writeFile(workerAliveFile, '').catch((error: Error) => this.log.warn({ error: error.message }, 'MAINSTAY_WORKER_ALIVE_FILE not written'));
+  }
+
+  private askForSweep(): void {
+    this.upkeep.askForSweep().catch((error: Error) => this.log.warn({ error: error.message }, 'sweep not asked for'));
+  }
+}
