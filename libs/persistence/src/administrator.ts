@@ -11,6 +11,12 @@ export interface Server {
   readonly database: string;
 }
 
+/** Statements that may be refused, and the sentence that is then kept. */
+export interface Attempt {
+  readonly sql: string;
+  readonly note: string;
+}
+
 /** The administrator's connection during set-up: what it may not do is noted in words, and the rest goes on. */
 export class Administrator {
   readonly notes: string[] = [];
@@ -32,10 +38,9 @@ export class Administrator {
 
   /** Runs statements that this administrator may not be allowed to; then `note` is kept and the answer is false. */
   async attempt(sql: string, note: string | null): Promise<boolean> {
-    await this.client.query('savepoint attempt');
     try {
-      await this.client.query(sql);
-      await this.client.query('release savepoint attempt');
+      // One round trip: PostgreSQL passes over the rest of a query once a part of it has failed.
+      await this.client.query(`savepoint attempt; ${sql}; release savepoint attempt`);
       return true;
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -43,6 +48,12 @@ export class Administrator {
       if (note !== null && !this.notes.includes(note)) this.notes.push(note);
       return false;
     }
+  }
+
+  /** Attempts many: in one go, and one by one only where something is refused. */
+  async attemptEach(attempts: readonly Attempt[]): Promise<void> {
+    if (attempts.length === 0 || (await this.attempt(attempts.map(({ sql }) => sql).join('; '), null))) return;
+    for (const { sql, note } of attempts) await this.attempt(sql, note);
   }
 
   /** Runs `work` in one transaction. */

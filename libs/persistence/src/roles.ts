@@ -1,5 +1,5 @@
 import { SettingError, type Settings } from '@mainstay/config';
-import { quoteName, quoteText, type Administrator } from './administrator.ts';
+import { quoteName, quoteText, type Administrator, type Attempt } from './administrator.ts';
 import { loginPassword, logins, type Login } from './logins.ts';
 import { scramVerifier } from './scram.ts';
 
@@ -86,8 +86,7 @@ export async function makeRoles(admin: Administrator, settings: Settings): Promi
   for (const role of roles) {
     await makeRole(admin, role, known.get(role.name));
     await setPassword(admin, settings, role, known.get(role.name));
-    await setSettings(admin, role, known.get(role.name));
-    await joinRoles(admin, role);
+    await admin.attemptEach([...settingsOf(admin, role, known.get(role.name)), ...membershipsOf(admin, role)]);
   }
   noteSuperuser(admin, known.get('postgres'));
 }
@@ -143,20 +142,19 @@ function passwordOf(settings: Settings, role: Role): string | null {
 }
 
 /** A setting that stands already stays: operators change timeouts, and an upgrade must not undo that. */
-async function setSettings(admin: Administrator, role: Role, known: KnownRole | undefined): Promise<void> {
-  for (const [setting, value] of Object.entries(role.settings ?? {})) {
-    if (setting === 'transaction_timeout' && admin.server.version < 17) continue;
-    if (known?.settings.some((text) => text.startsWith(`${setting}=`))) continue;
-    await admin.attempt(`alter role ${quoteName(role.name)} set ${setting} = ${value}`, `${admin.server.login} may not set ${setting} for ${role.name}.`);
-  }
+function settingsOf({ server }: Administrator, role: Role, known: KnownRole | undefined): Attempt[] {
+  return Object.entries(role.settings ?? {})
+    .filter(([setting]) => setting !== 'transaction_timeout' || server.version >= 17)
+    .filter(([setting]) => known?.settings.some((text) => text.startsWith(`${setting}=`)) !== true)
+    .map(([setting, value]) => ({ sql: `alter role ${quoteName(role.name)} set ${setting} = ${value}`, note: `${server.login} may not set ${setting} for ${role.name}.` }));
 }
 
-async function joinRoles(admin: Administrator, role: Role): Promise<void> {
-  const join = async (group: string, option: string): Promise<void> => {
-    await admin.attempt(`grant ${group} to ${quoteName(role.name)}${option}`, `${admin.server.login} may not make ${role.name} a member of ${group}.`);
-  };
-  for (const group of role.memberOf ?? []) await join(group, '');
-  for (const group of role.adminOf ?? []) await join(group, ' with admin option');
+function membershipsOf({ server }: Administrator, role: Role): Attempt[] {
+  const join = (group: string, option: string): Attempt => ({
+    sql: `grant ${group} to ${quoteName(role.name)}${option}`,
+    note: `${server.login} may not make ${role.name} a member of ${group}.`,
+  });
+  return [...(role.memberOf ?? []).map((group) => join(group, '')), ...(role.adminOf ?? []).map((group) => join(group, ' with admin option'))];
 }
 
 function noteSuperuser(admin: Administrator, postgres: KnownRole | undefined): void {

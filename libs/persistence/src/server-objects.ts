@@ -33,7 +33,7 @@ export const serverObjects = { ownSchemas, ownExtensions, settableNames };
 export async function makeSchemas(admin: Administrator): Promise<void> {
   const { login, database } = admin.server;
   await admin.run(`grant create, connect, temporary on database ${quoteName(database)} to postgres, supabase_admin`);
-  for (const schema of ownSchemas) await admin.run(`create schema if not exists ${schema} authorization supabase_admin`);
+  await admin.run(ownSchemas.map((schema) => `create schema if not exists ${schema} authorization supabase_admin`).join('; '));
   await admin.attempt(
     `alter database ${quoteName(database)} owner to postgres`,
     `${login} may not hand database ${database} to role postgres: ALTER DATABASE … SET in a project's migrations fails.`,
@@ -46,12 +46,12 @@ export async function makeServerObjects(admin: Administrator): Promise<void> {
   for (const extension of ownExtensions) await makeExtension(admin, extension);
   await makePublication(admin);
   await makeEventTriggers(admin);
-  for (const name of settableNames) {
-    await admin.attempt(
-      `grant set on parameter ${name} to postgres`,
-      `${admin.server.login} may not grant SET ON PARAMETER: ${name.startsWith('pgrst.') || name.startsWith('app.') ? 'ALTER ROLE or ALTER DATABASE … SET of pgrst.… and app.settings.…' : `SET ${name}`} in a project's migrations fails.`,
-    );
-  }
+  await admin.attemptEach(settableNames.map((name) => ({ sql: `grant set on parameter ${name} to postgres`, note: unsettable(admin, name) })));
+}
+
+function unsettable(admin: Administrator, name: string): string {
+  const what = name.includes('.') ? 'ALTER ROLE or ALTER DATABASE … SET of pgrst.… and app.settings.…' : `SET ${name}`;
+  return `${admin.server.login} may not grant SET ON PARAMETER: ${what} in a project's migrations fails.`;
 }
 
 async function makeExtension(admin: Administrator, name: string): Promise<void> {
