@@ -44,5 +44,5 @@ async function send(reply: FastifyReply, { status, headers, body }: RestAnswer, 
   for (const [name, values] of Map.groupBy(headers, ([name]) => name.toLowerCase())) {
     reply.header(name, values.length === 1 ? values[0]![1] : values.map(([, value]) => value));
   }
-  await reply.send(isHead || body === null ? undefined : body);
+  await reply.send(isHead || body === null ? undefined : typeof body === 'string' ? body : Buffer.from(body));
 }

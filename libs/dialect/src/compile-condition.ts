@@ -49,7 +49,7 @@ function comparisonSql({ column, isTsVector, operation, parser }: FilterConditio
       return `${field} ${simpleSql[operation.operator]} ${parsed(values.bind(operation.value), parser)}`;
     case 'in':
       // An array, and not `in (…)`: it may be empty, and its length is no part of the statement's shape.
-      return `${field} = any (${arrayValue(listLiteral(operation.values), parser, values)})`;
+      return `${field} = any (${arrayValue(arrayLiteral(operation.values), parser, values)})`;
     case 'is':
       return `${field} is ${isSql[operation.value]}`;
     case 'isdistinct':
@@ -67,11 +67,6 @@ function quantifiedValue({ operator, quantifier, value }: Extract<Operation, { k
   const text = isPattern ? value.replaceAll('*', '%') : value;
   if (quantifier !== null) return `${quantifier} (${arrayValue(text, isPattern ? null : parser, values)})`;
   return isPattern ? values.bind(text) : parsed(values.bind(text), parser);
-}
-
-/** `in.()` reads as one empty text, and means no value at all. */
-function listLiteral(elements: readonly string[]): string {
-  return elements.length === 1 && elements[0] === '' ? '{}' : arrayLiteral(elements);
 }
 
 function arrayValue(literal: string, parser: string | null, values: Values): string {

@@ -26,6 +26,7 @@ describe('filters', () => {
     ['id=in.(1,"2,3")', `"orders"."id" = any ($1)`, ['{"1","2,3"}']],
     ['id=in.("a\\"b\\\\")', `"orders"."id" = any ($1)`, ['{"a\\"b\\\\"}']],
     ['id=in.()', `"orders"."id" = any ($1)`, ['{}']],
+    ['id=in.("")', `"orders"."id" = any ($1)`, ['{""}']],
     ['id=eq(any).{1,2}', `"orders"."id" = any ($1)`, ['{1,2}']],
     ['note=like(all).{a*,*b}', `"orders"."note" like all ($1)`, ['{a%,%b}']],
     ['note=ilike.*x*', `"orders"."note" ilike $1`, ['%x%']],

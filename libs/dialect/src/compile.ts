@@ -110,9 +110,11 @@ function bodySql(shape: Shape, routine: Routine | null): string {
   }
 }
 
-function customSql({ aggregate, rowType }: Extract<Shape, { kind: 'custom' }>, item: string, isScalar: boolean): string {
+/** Bytes come as hex digits, which no setting of the role can change. */
+function customSql({ aggregate, rowType, isBinary }: Extract<Shape, { kind: 'custom' }>, item: string, isScalar: boolean): string {
   const argument = isScalar || rowType === null ? item : `(${item})::${quoteQualified(rowType)}`;
-  return `${quoteQualified(aggregate)}(${argument})`;
+  const written = `${quoteQualified(aggregate)}(${argument})`;
+  return isBinary ? `encode((${written})::bytea, 'hex')` : written;
 }
 
 /** PostgreSQL's own text of a row is CSV between brackets. */

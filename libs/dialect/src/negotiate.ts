@@ -6,7 +6,7 @@ import type { QualifiedName, SchemaCache } from './schema-cache.ts';
 export type Shape =
   | { readonly kind: 'array' | 'stripped-array' | 'csv' | 'geojson' | 'nothing' }
   | { readonly kind: 'object'; readonly isStripped: boolean }
-  | { readonly kind: 'custom'; readonly aggregate: QualifiedName; readonly rowType: QualifiedName | null };
+  | { readonly kind: 'custom'; readonly aggregate: QualifiedName; readonly rowType: QualifiedName | null; readonly isBinary: boolean };
 
 export interface Answer {
   readonly media: MediaType;
@@ -57,7 +57,7 @@ function handlerFor(media: MediaType, { cache, target, isWholeRow }: Terms): Ans
   const name = mimeOf(media).toLowerCase();
   const found = ofTarget.find(({ mediaType }) => mediaType === '*/*') ?? [...ofTarget, ...ofAnyRow].find(({ mediaType }) => mediaType === name);
   if (found === undefined) return null;
-  return { media: parseMediaType(found.answeredType), shape: { kind: 'custom', aggregate: found.aggregate, rowType: found.target } };
+  return { media: parseMediaType(found.answeredType), shape: { kind: 'custom', aggregate: found.aggregate, rowType: found.target, isBinary: found.isBinary } };
 }
 
 function builtIn(media: MediaType, { types }: SchemaCache): Answer | null {

@@ -35,8 +35,14 @@ export function parseBody(bytes: Uint8Array, type: MediaType, terms: BodyTerms):
     case 'text':
     case 'xml':
       if (terms.isCall) return { kind: 'raw', text };
+      throw notAcceptable(type);
+    default:
+      throw notAcceptable(type);
   }
-  throw fault('PGRST102', { message: `Content-Type not acceptable: ${mimeOf(type)}` });
+}
+
+function notAcceptable(type: MediaType): Error {
+  return fault('PGRST102', { message: `Content-Type not acceptable: ${mimeOf(type)}` });
 }
 
 function readJson(text: string, { columns, isCall, limits }: BodyTerms): Body {

@@ -147,7 +147,8 @@ function withValue(value: string | null, make: (value: string) => Operation): Op
 
 function readIn(scanner: Scanner, limits: Limits): Operation | null {
   if (!bracket(scanner, '(')) return null;
-  const values = separated(scanner, readElement, () => scanner.char(','));
+  // Nothing between the brackets is no value; one empty text must be quoted.
+  const values = scanner.text[scanner.position] === ')' ? [] : separated(scanner, readElement, () => scanner.char(','));
   if (values === null || !bracket(scanner, ')')) return null;
   if (values.length > limits.listElements) throw fault('PGRST100', { message: `in.(…) lists more than ${limits.listElements} values`, details: 'This is a limit of the server.' });
   return { kind: 'in', values };

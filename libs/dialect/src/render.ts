@@ -5,11 +5,11 @@ import type { CallPlan, DescribePlan, ReadPlan, StatementPlan, WritePlan } from 
 import { appliedHeader, type Preferences } from './preferences.ts';
 import type { Window } from './window.ts';
 
-/** An answer, ready to be sent. The body is PostgreSQL's text as it came. */
+/** An answer, ready to be sent. The body is PostgreSQL's text as it came, or the bytes of a media type of the database's own. */
 export interface RestAnswer {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
-  readonly body: string | null;
+  readonly body: string | Uint8Array | null;
 }
 
 type Headers = (readonly [string, string])[];
@@ -20,7 +20,13 @@ type Headers = (readonly [string, string])[];
  */
 export function render(plan: StatementPlan, outcome: Outcome): RestAnswer {
   const answer = plan.answer.media.kind === 'plan' ? renderExplained(plan, outcome) : renderByKind(plan, outcome);
-  return overridden({ ...answer, headers: [...answer.headers, ...commonHeaders(plan)] }, outcome);
+  return overridden({ ...answer, body: bytesOf(plan, answer.body), headers: [...answer.headers, ...commonHeaders(plan)] }, outcome);
+}
+
+/** A handler of the database may give bytes; they come as hex digits. */
+function bytesOf({ answer: { shape } }: StatementPlan, body: RestAnswer['body']): RestAnswer['body'] {
+  if (shape.kind !== 'custom' || !shape.isBinary || typeof body !== 'string') return body;
+  return Uint8Array.from({ length: body.length / 2 }, (_, i) => Number.parseInt(body.slice(2 * i, 2 * i + 2), 16));
 }
 
 /** Writes the answer to OPTIONS. */

@@ -105,6 +105,8 @@ export interface MediaHandler {
   /** The type that is answered; differs from `mediaType` for a handler of all types. */
   readonly answeredType: string;
   readonly aggregate: QualifiedName;
+  /** It gives bytes and not text. */
+  readonly isBinary: boolean;
 }
 
 /** What `ALTER ROLE … SET` says about a role; `SET ROLE` alone would not apply it. */

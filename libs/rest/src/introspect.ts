@@ -70,8 +70,9 @@ with recursive exposed as (
   -- Relations whose column names are needed to make sense of keys and views.
   select conrelid as oid from keys union select confrelid from keys where contype = 'f' union select oid from relations where relkind in ('v', 'm')
 ), media_types as (
-  select t.oid, t.typnamespace, t.typname, lower(t.typname) as name, case t.typname when '*/*' then 'application/octet-stream' else lower(t.typname) end as answered
-  from pg_type t where t.typtype = 'd' and (t.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-]+$' or t.typname = '*/*')
+  select t.oid, t.typnamespace, t.typname, lower(t.typname) as name, case t.typname when '*/*' then 'application/octet-stream' else lower(t.typname) end as answered,
+    d.base = 'bytea'::regtype as binary
+  from pg_type t join domains d on d.oid = t.oid where t.typtype = 'd' and (t.typname ~* '^[a-z0-9.-]+/[a-z0-9.+-]+$' or t.typname = '*/*')
 ), functions as (
   select p.*, n.nspname from pg_proc p join exposed n on n.oid = p.pronamespace where p.prokind = 'f'
 ), arguments as (
@@ -160,15 +161,15 @@ select json_build_object(
       and ((s.typtype = 'd' and c.casttarget in ('json'::regtype, 'text'::regtype)) or (t.typtype = 'd' and c.castsource in ('json'::regtype, 'text'::regtype)))),
   'mediaHandlers', (
     select coalesce(json_agg(h), '[]') from (
-      select case when p.proargtypes[0] = 'anyelement'::regtype then null else json_build_object('schema', o.nspname, 'name', o.relname) end as target,
-        m.name as "mediaType", m.answered as "answeredType", json_build_object('schema', n.nspname, 'name', p.proname) as aggregate
+      select case when p.proargtypes[0] = 'anyelement'::regtype then null else jsonb_build_object('schema', o.nspname, 'name', o.relname) end as target,
+        m.name as "mediaType", m.answered as "answeredType", json_build_object('schema', n.nspname, 'name', p.proname) as aggregate, m.binary as "isBinary"
       from media_types m
       join pg_proc p on p.prorettype = m.oid and p.prokind = 'a' and p.pronargs = 1
       join exposed n on n.oid = p.pronamespace
       left join relations o on o.reltype = p.proargtypes[0]
       where o.oid is not null or p.proargtypes[0] = 'anyelement'::regtype
       union all
-      select json_build_object('schema', f.nspname, 'name', f.proname), m.name, m.answered, json_build_object('schema', n.nspname, 'name', m.typname)
+      select jsonb_build_object('schema', f.nspname, 'name', f.proname), m.name, m.answered, json_build_object('schema', n.nspname, 'name', m.typname), m.binary
       from media_types m join functions f on f.prorettype = m.oid and not f.proretset join pg_namespace n on n.oid = m.typnamespace
     ) h),
   'types', (

@@ -105,7 +105,8 @@ function shown({ status, headers, body }: RestAnswer): Answered {
   return { status, headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])), body: parsed(body) };
 }
 
-function parsed(body: string | null): unknown {
+function parsed(body: RestAnswer['body']): unknown {
+  if (body instanceof Uint8Array) return body;
   try {
     return body === null || body === '' ? null : JSON.parse(body);
   } catch {
