@@ -35,6 +35,18 @@ describe('the schema cache', () => {
     expect(await within1s(async () => (await status('/untold')) === 200)).toBe(true);
   });
 
+  it('sees a change in the midst of many others', async () => {
+    let isOver = false;
+    const stream = (async () => {
+      for (let i = 0; !isOver; i += 1) await database.admin.rows(`comment on table first is '${i}'`);
+    })();
+    await database.admin.rows('create table amid (id int); grant all on amid to service_role');
+    const isSeen = await within1s(async () => (await status('/amid')) === 200);
+    isOver = true;
+    await stream;
+    expect(isSeen).toBe(true);
+  });
+
   it('takes settings that stand in the database', async () => {
     const { admin, name } = database;
     await admin.rows(`create schema other; create table other.third (id int); grant usage on schema other to service_role; grant all on other.third to service_role`);
@@ -55,14 +67,14 @@ describe('the schema cache', () => {
     expect(await within1s(async () => (await status('/fourth')) === 200)).toBe(true);
   });
 
-  it('is loaded in less than a tenth of a second for 200 tables', async () => {
+  it('is loaded soon for 200 tables and 50 views', async () => {
     await database.admin.rows(`do $$ begin for i in 1..200 loop
       execute format('create table t%s (id int primary key, a text, b int default 1, c timestamptz default now(), d jsonb, parent int references %s)', i, case when i = 1 then 'first' else 't' || i - 1 end);
       if i % 4 = 0 then execute format('create view v%s as select t.id, t.a, p.id as parent from t%s t join t%s p on p.id = t.parent', i, i, i - 1); end if;
     end loop; end $$`);
     const best = Math.min(...(await timesOf(5)));
     expect(shop.keeper.current().cache.collections.size).toBeGreaterThan(250);
-    // Alone on a machine about 60 ms; the rest is for machines that do other things.
+    // Some 110 ms on two busy cores; the rest is for machines that are busier.
     expect(best).toBeLessThan(500);
   });
 });

@@ -33,6 +33,7 @@ export class SchemaKeeper {
   private known: Known | null = null;
   private lastError: unknown = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private dueAt = 0;
   private loading: Promise<void> | null = null;
   private isStale = false;
   private pauseMs = firstPauseMs;
@@ -107,10 +108,16 @@ export class SchemaKeeper {
     }
   }
 
+  /** A reload that is due sooner stays due: an endless stream of changes must not put it off for ever. */
   private reloadSoon(afterMs: number): void {
-    if (this.isClosed) return;
+    const dueAt = performance.now() + afterMs;
+    if (this.isClosed || (this.timer !== undefined && this.dueAt <= dueAt)) return;
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => void this.reload(), afterMs);
+    this.dueAt = dueAt;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      void this.reload();
+    }, afterMs);
     this.timer.unref();
   }
 }
