@@ -74,14 +74,10 @@ export function problemOf(status: number, body: string): Problem {
 }
 
 async function send(path: string, { method = 'GET', headers = {}, json, signal, key }: Asking): Promise<Response> {
+  // Made outside: a key that no header can carry is not a server that is away.
+  const sent = new Headers({ ...keyHeaders(key ?? currentKey()), ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers });
   try {
-    return await fetch(path, {
-      method,
-      signal: signal ?? null,
-      cache: 'no-store',
-      headers: { ...keyHeaders(key ?? currentKey()), ...(json === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-    });
+    return await fetch(path, { method, headers: sent, signal: signal ?? null, cache: 'no-store', body: json === undefined ? null : JSON.stringify(json) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(0, noAnswer);

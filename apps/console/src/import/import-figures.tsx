@@ -2,8 +2,8 @@ import { type Import, isOpen } from '../contracts.ts';
 import { bytes, count, duration, remaining } from '../words.ts';
 import { ProgressBar } from '../ui/progress-bar.tsx';
 
-/** The bar, the rate, the time that is left, and the rows. Every figure has its place from the start, so nothing moves. */
-export function ImportFigures({ run }: { run: Import }) {
+/** The bar, the rate, the time that is left, and the rows. Everything has its place from the start, so nothing moves. */
+export function ImportFigures({ run, isAway }: { run: Import; isAway: boolean }) {
   const percent = run.state === 'done' ? 100 : Math.floor(run.percent);
   return (
     <div className={`run run-${run.state}`}>
@@ -11,12 +11,12 @@ export function ImportFigures({ run }: { run: Import }) {
         <strong>{percent}</strong> %
       </p>
       <ProgressBar label={`Import into ${run.collection}`} done={percent} total={100} />
-      <p className="run-pace">{paceOf(run)}</p>
+      <p className={isAway ? 'run-pace run-pace-away' : 'run-pace'}>{isAway ? 'The server is coming back…' : paceOf(run)}</p>
       <dl className="figures">
         <Figure name="Rows read" value={count(run.rows_read)} />
         <Figure name="Rows written" value={count(run.rows_written)} />
         <Figure name="Set aside" value={count(run.rows_rejected)} isOdd={run.rows_rejected > 0} />
-        <Figure name="File read" value={`${bytes(run.bytes_read)} of ${bytes(run.bytes_total)}`} />
+        <Figure name="File, unpacked" value={bytes(run.bytes_total)} />
       </dl>
     </div>
   );

@@ -74,7 +74,7 @@ export function ImportReview({ file, sample, collections, into, leave }: Props) 
             {description.oddRows === 0 ? '' : ` ${count(description.oddRows)} of them ${description.oddRows === 1 ? 'has' : 'have'} another shape and will be set aside.`}
           </span>
         </p>
-        <PreviewTable {...description} />
+        <PreviewTable description={description} />
         {reading.format === 'csv' ? <ReadingForm reading={reading} change={readAs} /> : null}
       </Section>
 

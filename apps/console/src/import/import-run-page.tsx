@@ -16,32 +16,27 @@ import { Rejects } from './rejects.tsx';
 /** One import while it runs and after: it is only looked at from here, so the page may be left and reloaded at any time. */
 export function ImportRunPage({ id }: { id: string }) {
   const { value: run, problem, reload } = useLive(`import ${id}`, (signal) => askJson<Import>(`/imports/v1/${encodeURIComponent(id)}`, { signal }), ({ state }) => (isOpen(state) ? 600 : null));
-  const aloud = run === null ? null : progressAloud(run);
+  const isAway = run !== null && problem?.isAway === true;
+  const aloud = run === null ? null : isAway ? 'The server is coming back' : progressAloud(run);
   useEffect(() => {
     if (aloud !== null) announce(aloud);
   }, [aloud]);
 
   return (
     <Page title="Import" lead={run === null ? ' ' : `Into ${run.collection}`} actions={run === null ? null : <RunActions run={run} reload={reload} />}>
-      {problem === null ? null : problem.isAway && run !== null ? (
-        <Notice tone="warn" title="The server is coming back…">
-          <p>What was written is safe. The import goes on by itself, and this page with it.</p>
-        </Notice>
-      ) : (
-        <ProblemNotice problem={problem} />
-      )}
-      {run === null ? <div className="card skeleton-block skeleton-tall" aria-hidden="true" /> : <RunCard run={run} />}
+      {problem === null || isAway ? null : <ProblemNotice problem={problem} />}
+      {run === null ? <div className="card skeleton-block skeleton-tall" aria-hidden="true" /> : <RunCard run={run} isAway={isAway} />}
       {run !== null && run.rows_rejected > 0 ? <Rejects run={run} /> : null}
     </Page>
   );
 }
 
-function RunCard({ run }: { run: Import }) {
+function RunCard({ run, isAway }: { run: Import; isAway: boolean }) {
   return (
     <Section title={isOpen(run.state) ? 'Progress' : 'Result'} id="run" aside={<StateBadge state={run.state} />}>
-      <ImportFigures run={run} />
+      <ImportFigures run={run} isAway={isAway} />
       <p className="run-words">
-        {importInWords(run)} {run.job_id === null ? null : <a href={links.job(run.job_id)}>Show its job</a>}
+        {isAway ? 'What was written is safe. The import goes on by itself, and this page with it.' : importInWords(run)} {run.job_id === null ? null : <a href={links.job(run.job_id)}>Show its job</a>}
       </p>
       {run.error === null ? null : (
         <Notice tone="bad" title={run.error.message}>

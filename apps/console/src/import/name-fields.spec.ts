@@ -23,7 +23,10 @@ describe('names', () => {
   it('are refused in words', () => {
     expect(nameProblem(' ')).toMatch(/needed/);
     expect(nameProblem('é'.repeat(32))).toMatch(/63 bytes/);
-    expect(nameProblem('a\u0000')).toMatch(/control/);
-    expect(nameProblem('Any "name", really')).toBeNull();
+    expect(nameProblem('1st')).toMatch(/begins/);
+    expect(nameProblem('a.b')).toMatch(/holds/);
+    expect(nameProblem('a ')).toMatch(/holds/);
+    expect(nameProblem('Any Name')).toBeNull();
+    expect(nameProblem('航空便-2')).toBeNull();
   });
 });

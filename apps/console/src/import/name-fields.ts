@@ -31,10 +31,11 @@ export function nameCollection(fileName: string): string {
   return toName(fileName.replace(/(\.(csv|tsv|txt|ndjson|jsonl|json|gz))+$/i, ''), 'imported');
 }
 
-/** Says what is wrong with a name for a field or a collection, or null. */
+/** Says what is wrong with a name for a field or a collection, or null; the api refuses the same. */
 export function nameProblem(name: string): string | null {
   if (name.trim() === '') return 'A name is needed.';
   if (new TextEncoder().encode(name).length > longestName) return `At most ${longestName} bytes are a name in PostgreSQL.`;
-  if (/\p{Cc}/u.test(name)) return 'A name holds no control characters.';
+  if (!/^[\p{L}_]/u.test(name)) return 'A name begins with a letter or _.';
+  if (!/^[\p{L}\p{M}\p{N}_ -]*[\p{L}\p{M}\p{N}_]$/u.test(name)) return 'A name holds letters, digits, _, blanks and hyphens.';
   return null;
 }

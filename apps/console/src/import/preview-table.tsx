@@ -5,7 +5,7 @@ import { Value } from '../ui/value.tsx';
 const shownRows = 6;
 
 /** The first rows of the file as they were understood. */
-export function PreviewTable({ columns, rowCount }: Description) {
+export function PreviewTable({ description: { columns, rowCount } }: { description: Description }) {
   const rows = Array.from({ length: Math.min(shownRows, rowCount) }, (_, index) => index);
   return (
     <TableFrame label="First rows of the file">

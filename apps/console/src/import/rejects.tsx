@@ -34,7 +34,7 @@ export function Rejects({ run }: { run: Import }) {
       }
     >
       {downloading.problem === null ? null : <ProblemNotice problem={downloading.problem} />}
-      {rejects.problem === null ? null : <ProblemNotice problem={rejects.problem} />}
+      {rejects.problem === null || rejects.problem.isAway ? null : <ProblemNotice problem={rejects.problem} />}
       <TableFrame label="Rejects" isBusy={shown === null}>
         <table className="table table-values">
           <thead>

@@ -6,6 +6,11 @@ import { announce } from '../ui/announcer.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { kindInWords } from '../words.ts';
 
+/** An import that was refused or cancelled has let its file go: only a dead one can be sent again. */
+export function mayRetry({ kind, state }: Job): boolean {
+  return state === 'dead' || (kind !== 'import-rows' && (state === 'failed' || state === 'cancelled'));
+}
+
 /** Cancel for what may still run, send again for what ended badly. */
 export function JobActions({ job, reload, isSmall = false }: { job: Job; reload: () => void; isSmall?: boolean }) {
   const [wish, setWish] = useState<'cancel' | 'retry' | null>(null);
@@ -25,9 +30,9 @@ export function JobActions({ job, reload, isSmall = false }: { job: Job; reload:
     <>
       {isOpen(job.state) ? (
         <button type="button" className={className} onClick={() => setWish('cancel')} aria-label={`Cancel: ${name}`}>Cancel</button>
-      ) : job.state === 'done' ? null : (
+      ) : mayRetry(job) ? (
         <button type="button" className={className} onClick={() => setWish('retry')} aria-label={`Retry: ${name}`}>Retry</button>
-      )}
+      ) : null}
       {wish === 'cancel' ? (
         <Confirm title="Cancel this job?" yes="Cancel the job" no="Let it go on" action={acting} close={close}>
           {`“${name}” stops as soon as the worker hears of it. What it has done so far stays.`}

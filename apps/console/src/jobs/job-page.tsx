@@ -9,7 +9,7 @@ import { Moment } from '../ui/moment.tsx';
 import { Notice, ProblemNotice } from '../ui/notice.tsx';
 import { Page, Section } from '../ui/page.tsx';
 import { duration, kindInWords, moment } from '../words.ts';
-import { JobActions } from './job-actions.tsx';
+import { JobActions, mayRetry } from './job-actions.tsx';
 import { JobProgress } from './job-table.tsx';
 
 /** One job: how it is, why, and what can be done. */
@@ -35,6 +35,11 @@ function JobCard({ job }: { job: Job }) {
           {job.error.details ? <p>{job.error.details}</p> : null}
           {job.error.hint ? <p>{job.error.hint}</p> : null}
           {isOpen(job.state) ? <p>This was the last attempt’s; another one follows.</p> : null}
+        </Notice>
+      )}
+      {isOpen(job.state) || job.state === 'done' || mayRetry(job) ? null : (
+        <Notice title="It cannot be sent again, since its file is no longer kept.">
+          <p><a href={links.newImport}>Import the file once more</a></p>
         </Notice>
       )}
       <dl className="facts">

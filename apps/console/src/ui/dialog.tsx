@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from 'react';
+import { type ReactNode, useId, useLayoutEffect, useRef } from 'react';
 import type { Action } from '../action.ts';
 import { Icon } from './icons.tsx';
 import { ProblemNotice } from './notice.tsx';
@@ -7,7 +7,8 @@ import { ProblemNotice } from './notice.tsx';
 export function Dialog({ title, close, children, isWide = false }: { title: string; close: () => void; children: ReactNode; isWide?: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Closed while it is still in the page: only then does the browser give the focus back.
+  useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
     return () => element?.close();
