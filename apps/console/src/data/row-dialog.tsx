@@ -2,8 +2,7 @@ import type { Collection } from '../contracts.ts';
 import { CopyButton } from '../ui/copy.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { prettyJson } from './pretty-json.ts';
-import type { Row } from './rows.tsx';
-import { shownFields } from './view.ts';
+import { type Row, shownFields } from './view.ts';
 
 /** One row from top to bottom, every value whole. */
 export function RowDialog({ collection, row, close }: { collection: Collection; row: Row; close: () => void }) {

@@ -3,8 +3,7 @@ import { Icon } from '../ui/icons.tsx';
 import { SkeletonRows, TableFrame } from '../ui/table-frame.tsx';
 import { Value } from '../ui/value.tsx';
 import { count } from '../words.ts';
-import type { Row } from './rows.tsx';
-import { shownFields, type View } from './view.ts';
+import { type Row, shownFields, type View } from './view.ts';
 
 interface Props {
   readonly collection: Collection;

@@ -11,10 +11,8 @@ import { go } from '../use-route.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { RowDialog } from './row-dialog.tsx';
 import { RowTable } from './row-table.tsx';
-import { pageSizes, parseRange, readView, rowsPath, shownFields, turnOrder, type View, writeView } from './view.ts';
+import { pageSizes, parseRange, readView, type Row, rowsPath, shownFields, turnOrder, type View, writeView } from './view.ts';
 import { whoMayRead } from './who-may-read.ts';
-
-export type Row = Readonly<Record<string, string | null>>;
 
 /** The rows of a collection, as a view in the address asks for them. */
 export function Rows({ collection, query }: { collection: Collection; query: URLSearchParams }) {

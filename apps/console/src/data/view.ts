@@ -11,6 +11,9 @@ export interface View {
   readonly count: 'exact' | 'estimated';
 }
 
+/** A row as the API gives it with every field cast to text. */
+export type Row = Readonly<Record<string, string | null>>;
+
 export const pageSizes = [25, 50, 100, 250] as const;
 export type PageSize = (typeof pageSizes)[number];
 
