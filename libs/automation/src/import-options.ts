@@ -136,7 +136,7 @@ function readDelimiter(value: string | undefined): string | null {
 }
 
 function readNull(value: string): string {
-  // eslint-disable-next-line no-control-regex -- COPY refuses line breaks, and PostgreSQL knows no NUL.
+  // COPY refuses line breaks, and PostgreSQL knows no NUL.
   if (/["\r\n\0]/.test(value) || value.length > 100) throw wrong('null', value, 'a short text without quotes and line breaks');
   return value;
 }
