@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { faultsOf, ownerOf, type Caller } from '@mainstay/domain';
-import type { KeyedRequest } from '@mainstay/persistence';
-import type { FastifyRequest } from 'fastify';
+import type { KeptAnswer, KeyedRequest } from '@mainstay/persistence';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** What an `Idempotency-Key` header may be refused for. */
 export const idempotencyHeaderFaults = {
@@ -20,6 +20,12 @@ export function keyedRequest(request: FastifyRequest, caller: Caller, body: unkn
   if (key === undefined || owner === null) return null;
   if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) throw headerFault('idempotency_key_not_valid');
   return { owner, key, method: request.method, path: request.url, bodyHash: digest(body) };
+}
+
+/** Sends an answer as it is kept; one that was kept before says so. */
+export async function sendKept(reply: FastifyReply, { status, headers, body, isReplayed }: KeptAnswer & { readonly isReplayed: boolean }): Promise<void> {
+  if (isReplayed) reply.header('idempotency-replayed', 'true');
+  await reply.status(status).headers(headers).type('application/json; charset=utf-8').send(body);
 }
 
 function digest(body: unknown): Uint8Array {

@@ -1,8 +1,10 @@
 import { JobsService, type JobQuery } from '@mainstay/automation';
 import type { Caller } from '@mainstay/domain';
 import type { OwnJob } from '@mainstay/persistence';
-import { Controller, Get, HttpCode, Param, Post, Query, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, Param, Post, Query, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Asker, CallerGuard } from './caller.guard.ts';
+import { keyedRequest, sendKept } from './idempotency.ts';
 import { SurfaceFilter } from './surface.filter.ts';
 
 /** `/jobs/v1`: one's own jobs; all of them for the service key. */
@@ -23,14 +25,12 @@ export class JobsController {
   }
 
   @Post(':id/cancel')
-  @HttpCode(200)
-  cancel(@Asker() caller: Caller, @Param('id') id: string): Promise<OwnJob> {
-    return this.jobs.cancel(caller, id);
+  async cancel(@Asker() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await sendKept(reply, await this.jobs.cancel(caller, id, keyedRequest(request, caller, request.body)));
   }
 
   @Post(':id/retry')
-  @HttpCode(200)
-  retry(@Asker() caller: Caller, @Param('id') id: string): Promise<OwnJob> {
-    return this.jobs.retry(caller, id);
+  async retry(@Asker() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await sendKept(reply, await this.jobs.retry(caller, id, keyedRequest(request, caller, request.body)));
   }
 }

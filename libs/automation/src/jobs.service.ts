@@ -1,5 +1,8 @@
 import { isOpen, jobStates, ownerOf, type Caller, type JobState } from '@mainstay/domain';
-import { cancelJob, findJob, isDatabaseError, listJobs, ownSessionOf, retryJob, type Database, type JobFilters, type OwnJob, type Transaction } from '@mainstay/persistence';
+import {
+  cancelJob, findJob, isDatabaseError, listJobs, ownSessionOf, retryJob, withIdempotency,
+  type Database, type JobFilters, type KeptAnswer, type KeyedRequest, type OwnJob, type Transaction,
+} from '@mainstay/persistence';
 import { jobFault } from './job-faults.ts';
 
 /** The filters of a list as they stand in a query. */
@@ -27,8 +30,8 @@ export class JobsService {
   }
 
   /** After this no effect of the job commits any more, though its worker may take a moment to notice. */
-  cancel(caller: Caller, id: string): Promise<OwnJob> {
-    return this.asOwner(caller, async (tx) => {
+  cancel(caller: Caller, id: string, keyed: KeyedRequest | null = null): Promise<KeptAnswer & { readonly isReplayed: boolean }> {
+    return this.change(caller, keyed, async (tx) => {
       const { state } = await mustFind(tx, id);
       const cancelled = isOpen(state) ? await cancelJob(tx, id) : null;
       if (cancelled === null) throw jobFault('job_is_over', { details: `It is ${(await mustFind(tx, id)).state}.` });
@@ -37,8 +40,8 @@ export class JobsService {
   }
 
   /** Sends a job again that is dead, failed or cancelled, with its attempts anew. */
-  retry(caller: Caller, id: string): Promise<OwnJob> {
-    return this.asOwner(caller, async (tx) => {
+  retry(caller: Caller, id: string, keyed: KeyedRequest | null = null): Promise<KeptAnswer & { readonly isReplayed: boolean }> {
+    return this.change(caller, keyed, async (tx) => {
       const { state } = await mustFind(tx, id);
       if (isOpen(state)) throw jobFault('job_is_open', { details: `It is ${state}.` });
       if (state === 'done') throw jobFault('job_is_done');
@@ -47,6 +50,13 @@ export class JobsService {
       });
       if (sent === null) throw jobFault('job_is_open', { details: 'Somebody else has just sent it again.' });
       return sent;
+    });
+  }
+
+  private change(caller: Caller, keyed: KeyedRequest | null, work: (tx: Transaction) => Promise<OwnJob>): Promise<KeptAnswer & { readonly isReplayed: boolean }> {
+    return this.asOwner(caller, async (tx) => {
+      const make = async (): Promise<KeptAnswer> => ({ status: 200, headers: {}, body: JSON.stringify(await work(tx)) });
+      return keyed === null ? { ...(await make()), isReplayed: false } : withIdempotency(tx, keyed, make);
     });
   }
 
