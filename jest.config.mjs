@@ -3,23 +3,29 @@ import { readdirSync } from 'node:fs';
 const rooms = ['apps', 'libs'].flatMap((floor) =>
   readdirSync(floor).map((name) => ({ name, dir: `${floor}/${name}` })),
 );
-/** These start no servers. Servers start once for a run, whatever number of projects asks for them. */
+/** These start no servers and know no Nest. */
 const pure = new Set(['domain', 'config', 'console', 'tools']);
 
-const transform = {
-  '^.+\\.tsx?$': [
-    '@swc/jest',
-    {
-      swcrc: false,
-      jsc: {
-        target: 'es2024',
-        parser: { syntax: 'typescript', decorators: true, tsx: false },
-        transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false, react: { runtime: 'automatic' } },
-      },
-      module: { type: 'es6' },
+const swc = (tsx) => [
+  '@swc/jest',
+  {
+    swcrc: false,
+    jsc: {
+      target: 'es2024',
+      parser: { syntax: 'typescript', decorators: true, tsx },
+      transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false, react: { runtime: 'automatic' } },
     },
-  ],
-};
+    module: { type: 'es6' },
+  },
+];
+
+/** Servers start once for a run, whatever number of projects asks for them. */
+const withServers = (name) => ({
+  // A CommonJS package that requires Nest fails in a cycle unless Nest was imported first.
+  setupFiles: ['<rootDir>/tools/jest/first-imports.mjs'],
+  globalSetup: `<rootDir>/tools/jest/${name === 'e2e' ? 'stack' : 'servers'}-up.ts`,
+  globalTeardown: '<rootDir>/tools/jest/servers-down.ts',
+});
 
 const project = ({ name, dir }) => ({
   displayName: name,
@@ -27,12 +33,10 @@ const project = ({ name, dir }) => ({
   roots: [`<rootDir>/${dir}`],
   testMatch: ['**/*.spec.ts'],
   testEnvironment: 'node',
-  extensionsToTreatAsEsm: ['.ts'],
-  transform,
+  extensionsToTreatAsEsm: ['.ts', '.tsx'],
+  transform: { '^.+\\.ts$': swc(false), '^.+\\.tsx$': swc(true) },
   transformIgnorePatterns: ['/node_modules/(?!@mainstay/)', '/libs/.*/node_modules/'],
-  // A CommonJS package that requires Nest fails in a cycle unless Nest was imported first.
-  setupFiles: ['<rootDir>/tools/jest/first-imports.mjs'],
-  ...(pure.has(name) ? {} : { globalSetup: `<rootDir>/tools/jest/${name === 'e2e' ? 'stack' : 'servers'}-up.ts`, globalTeardown: '<rootDir>/tools/jest/servers-down.ts' }),
+  ...(pure.has(name) ? {} : withServers(name)),
 });
 
 export default {
