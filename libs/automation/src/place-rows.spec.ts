@@ -7,10 +7,12 @@ async function place(count: number, bad: ReadonlySet<number>, how: { hint?: (fro
   const written: number[] = [];
   const refused: number[] = [];
   let puts = 0;
+  let sent = 0;
   const placing = placeRows(
     {
       put: async (from, to) => {
         puts += 1;
+        sent += to - from;
         const rows = Array.from({ length: to - from }, (_, i) => from + i);
         const first = rows.find((row) => bad.has(row));
         if (first !== undefined) throw new RowsRefused('bad', null, how.hint?.(from, first) ?? null);
@@ -27,7 +29,7 @@ async function place(count: number, bad: ReadonlySet<number>, how: { hint?: (fro
     count,
   );
   await placing.catch((error: Error) => expect(error.message).toBe('too many'));
-  return { written, refused, puts };
+  return { written, refused, puts, sent };
 }
 
 const all = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -63,9 +65,15 @@ describe('placing rows', () => {
     );
   });
 
-  it('of 10,000 rows finds a bad one in 3 puts more with a right hint, and in some 30 without', async () => {
+  it('of 10,000 rows finds a bad one in some ten puts with a right hint, and in some forty without', async () => {
     const bad = new Set([7777]);
-    expect((await place(10_000, bad, { hint: (from, row) => row - from })).puts).toBe(4);
-    expect((await place(10_000, bad, {})).puts).toBeLessThan(32);
+    expect((await place(10_000, bad, { hint: (from, row) => row - from })).puts).toBeLessThan(10);
+    expect((await place(10_000, bad, {})).puts).toBeLessThan(40);
+  });
+
+  it('sends each row a few times only, though a thousand in a row are bad', async () => {
+    const { sent, refused } = await place(10_000, new Set(all(1000)), { hint: (from, row) => row - from });
+    expect(refused).toHaveLength(1000);
+    expect(sent).toBeLessThan(60_000);
   });
 });

@@ -29,29 +29,47 @@ export async function placeRows(placing: Placing, from: number, to: number): Pro
 }
 
 async function placeRange(placing: Placing, from: number, to: number): Promise<void> {
-  let start = from;
-  while (start < to) {
-    const failed = await attempt(placing, start, to);
-    if (failed === null) return;
-    if (to - start === 1) return placing.refuse(start, failed.refusal, failed.error);
-    const bad = failed.refusal.copyLine === null ? null : placing.rowAtCopyLine(start, to, failed.refusal.copyLine);
-    if (bad === null) return placeHalves(placing, start, to);
-    await placeRange(placing, start, bad);
-    const alone = await attempt(placing, bad, bad + 1);
-    // COPY reads ahead of what it writes, so the line that it names may be a wrong one; trusting it again could take as long as there are rows.
-    if (alone === null) return placeHalves(placing, bad + 1, to);
-    await placing.refuse(bad, alone.refusal, alone.error);
-    start = bad + 1;
+  let window = to - from;
+  for (let start = from; start < to; ) {
+    const end = Math.min(to, start + window);
+    const failed = await attempt(placing, start, end);
+    // Bad rows come in swarms: after one, a few rows are tried, then more and more. The whole rest each time would be sent in vain.
+    window = failed === null ? window * 4 : windowAfterRefusal;
+    start = failed === null ? end : await placeFailed(placing, start, end, failed);
   }
 }
 
-async function placeHalves(placing: Placing, from: number, to: number): Promise<void> {
+const windowAfterRefusal = 32;
+
+interface Failed {
+  readonly refusal: Refusal;
+  readonly error: unknown;
+}
+
+/** Places the rows of a put that failed, up to and with its first bad row where COPY names that, else all. @returns the next row */
+async function placeFailed(placing: Placing, from: number, to: number, failed: Failed): Promise<number> {
+  if (to - from === 1) {
+    await placing.refuse(from, failed.refusal, failed.error);
+    return to;
+  }
+  const bad = failed.refusal.copyLine === null ? null : placing.rowAtCopyLine(from, to, failed.refusal.copyLine);
+  if (bad === null) return placeHalves(placing, from, to);
+  await placeRange(placing, from, bad);
+  const alone = await attempt(placing, bad, bad + 1);
+  // COPY reads ahead of what it writes, so the line that it names may be a wrong one; trusting it again could take as long as there are rows.
+  if (alone === null) return placeHalves(placing, bad + 1, to);
+  await placing.refuse(bad, alone.refusal, alone.error);
+  return bad + 1;
+}
+
+async function placeHalves(placing: Placing, from: number, to: number): Promise<number> {
   const middle = from + Math.ceil((to - from) / 2);
   await placeRange(placing, from, middle);
   await placeRange(placing, middle, to);
+  return to;
 }
 
-async function attempt(placing: Placing, from: number, to: number): Promise<{ refusal: Refusal; error: unknown } | null> {
+async function attempt(placing: Placing, from: number, to: number): Promise<Failed | null> {
   try {
     await placing.put(from, to);
     return null;

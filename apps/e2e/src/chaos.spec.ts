@@ -1,0 +1,27 @@
+import { startStack, type Stack } from './stack.ts';
+import { importUnderFire, parts, untilReady } from './under-fire.ts';
+
+/** The same numbers every time; the moments of the kills still differ from machine to machine. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    return state / 2_147_483_648;
+  };
+}
+
+describe('an import under fire', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack({ environment: { MAINSTAY_JOB_LEASE: '3' } });
+    await untilReady(stack);
+  });
+  afterAll(() => stack.stop());
+
+  it('writes each row exactly once while every part is killed', async () => {
+    const burnt = await importUnderFire(stack, { rows: 8000, badEvery: 97, rowMs: 0.5, kills: 5, pauseMs: [200, 900], random: seeded(7), tell: () => {} });
+    expect(burnt).toMatchObject({ missing: 0, surplus: 0, areRejectsExact: true });
+    expect(burnt.import).toMatchObject({ state: 'done', rows_read: 8000, rows_written: 8000 - 82, rows_rejected: 82, percent: 100 });
+    expect(parts.every((part) => burnt.kills[part] > 0)).toBe(true);
+  }, 120_000);
+});
