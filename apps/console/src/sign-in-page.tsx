@@ -53,7 +53,7 @@ export function SignInPage() {
             {entering.problem === null ? null : <p className="wrong">{entering.problem.message}</p>}
           </div>
           <p className="hint" id={`${id}-hint`}>
-            <code>npm run mainstay -- keys</code> shows it. It stays in this tab and is forgotten when you close it.
+            <code>npm run mainstay -- keys --reveal</code> shows it. It stays in this tab and is forgotten when you close it.
           </p>
         </div>
         <button type="submit" className="button button-primary button-large" disabled={entering.isBusy}>

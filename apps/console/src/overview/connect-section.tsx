@@ -13,7 +13,7 @@ export function ConnectSection({ connection, collections }: { connection: Connec
         <dl className="copy-fields" aria-busy={connection === null}>
           <CopyField label="API URL" value={connection?.api_url ?? '…'} />
           <CopyField label="Publishable key" value={connection?.publishable_key ?? '…'} note="May be in a browser or an app: it opens only what your policies give to guests and signed-in users." />
-          <CopyField label="Database URL" value={connection?.database_url ?? '…'} note="The password is not shown here; “npm run mainstay -- keys” knows it." />
+          <CopyField label="Database URL" value={connection?.database_url ?? '…'} note="The password is not shown here; “npm run mainstay -- keys --reveal” knows it." />
         </dl>
         {connection === null ? <div className="code-tabs skeleton-block" /> : <SnippetTabs snippets={snippets(connection, example.name)} note={noteOf(example)} />}
       </div>
