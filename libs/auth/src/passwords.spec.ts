@@ -14,14 +14,13 @@ describe('a password', () => {
   });
 
   it.each(['2a', '2b', '2y'] as const)('is verified against a $%s$ hash that somebody else wrote, which is then outdated', async (version) => {
-    const hash = await bcrypt.hash('password123', { cost: 4, version });
-    expect(hash).toMatch(new RegExp(`^\\$${version}\\$04\\$`));
+    const hash = (await bcrypt.hash('password123', 4)).replace(/^\$2.\$/, `$${version}$`);
     expect(await passwords.verify('password123', hash)).toEqual({ isRight: true, isOutdated: true });
     expect(await passwords.verify('password124', hash)).toEqual({ isRight: false, isOutdated: false });
   });
 
   it('that is empty is nobody\'s, even where somebody stored its hash', async () => {
-    expect(await passwords.verify('', await bcrypt.hash('', { cost: 4 }))).toMatchObject({ isRight: false });
+    expect(await passwords.verify('', await bcrypt.hash('', 4))).toMatchObject({ isRight: false });
   });
 
   it('is outdated when its argon2 is weaker than ours, or another variant', async () => {
@@ -32,13 +31,13 @@ describe('a password', () => {
   });
 
   it('with a NUL inside stands for no other, though bcrypt reads it in circles', async () => {
-    const hash = await bcrypt.hash('ab', { cost: 4 });
+    const hash = await bcrypt.hash('ab', 4);
     expect(await bcrypt.verify('ab\0ab', hash)).toBe(true);
     expect(await passwords.verify('ab\0ab', hash)).toMatchObject({ isRight: false });
   });
 
   it('longer than bcrypt reads is not taken for its beginning', async () => {
-    const hash = await bcrypt.hash('a'.repeat(72), { cost: 4 });
+    const hash = await bcrypt.hash('a'.repeat(72), 4);
     expect(await passwords.verify('a'.repeat(72), hash)).toMatchObject({ isRight: true });
     expect(await passwords.verify('a'.repeat(73), hash)).toMatchObject({ isRight: false });
   });

@@ -77,13 +77,19 @@ export class Passwords {
 /** True for a hash in a format that `verify` reads, at a price that it pays. */
 export function isVerifiable(hash: string): boolean {
   try {
-    if (isBcrypt(hash)) return bcrypt.parseOptions(hash).cost <= dearest.bcryptCost;
+    if (isBcrypt(hash)) return bcryptCostOf(hash) <= dearest.bcryptCost;
     const { memoryCost, timeCost, parallelism } = argon2.parseOptions(hash);
     return memoryCost <= dearest.memoryCost && timeCost <= dearest.timeCost && parallelism <= dearest.parallelism;
   } catch {
     // Neither format: what a verifier cannot read, no password fits.
     return false;
   }
+}
+
+/** Two digits of cost, then salt and hash in 53 letters of bcrypt's own base 64; infinite for what is no such hash. */
+function bcryptCostOf(hash: string): number {
+  const match = /^\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}$/.exec(hash);
+  return match === null ? Infinity : Number(match[1]);
 }
 
 async function compare(password: string, hash: string): Promise<boolean> {
