@@ -1,7 +1,6 @@
 import type { Settings } from '@mainstay/config';
 import { Explained } from './explained.ts';
-import { homeAt, readRunFile } from './home.ts';
-import { apiUrlOf } from './banner.ts';
+import { runningUrlOf } from './home.ts';
 
 /** The running API, as the service role. */
 export interface ApiClient {
@@ -12,7 +11,7 @@ export interface ApiClient {
 
 export function apiClient(settings: Settings, key: string | null): ApiClient {
   if (key === null) throw new Explained('There is no service key yet: run `npm start` once, or give one with --key.');
-  const url = settings.apiExternalUrl ?? readRunFile(homeAt(settings.home))?.apiUrl ?? apiUrlOf(settings);
+  const url = runningUrlOf(settings);
   return {
     url,
     ask: async <T>(method: string, path: string, init: RequestInit & { duplex?: 'half' } = {}): Promise<T> => {

@@ -1,9 +1,5 @@
 import type { Settings } from '@mainstay/config';
-
-/** The URL under which the API answers. */
-export function apiUrlOf(settings: Settings): string {
-  return settings.apiExternalUrl ?? `http://${settings.host === '0.0.0.0' ? '127.0.0.1' : settings.host}:${settings.port}`;
-}
+import { apiUrlOf } from './home.ts';
 
 /** What `npm start` prints once everything answers. */
 export function banner(settings: Settings, more: { secrets: string; logs: string; notes: readonly string[] }): string {

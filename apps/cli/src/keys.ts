@@ -1,5 +1,5 @@
 import type { Settings } from '@mainstay/config';
-import { apiUrlOf } from './banner.ts';
+import { runningUrlOf } from './home.ts';
 import { Explained } from './explained.ts';
 
 /** `mainstay keys`: what a client needs; the secret ones only when asked for by name. */
@@ -8,7 +8,7 @@ export function keysCommand(args: string[], settings: Settings): number {
   const isRevealed = args.includes('--reveal');
   const secret = (value: string | null): string => (value === null ? '(not set)' : isRevealed ? value : '(secret: add --reveal)');
   const rows: [string, string][] = [
-    ['SUPABASE_URL', apiUrlOf(settings)],
+    ['SUPABASE_URL', runningUrlOf(settings)],
     ['SUPABASE_PUBLISHABLE_KEY', settings.publishableKey],
     ['ANON_KEY', settings.anonKey ?? '(not set)'],
     ['SUPABASE_SECRET_KEY', secret(settings.secretKey)],

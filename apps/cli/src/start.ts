@@ -6,13 +6,13 @@ import { findRoot, freePort, isPortFree, orphanPort, startPostgres, startValkey,
 import { prepareDatabase } from '@mainstay/persistence';
 import { Explained } from './explained.ts';
 import { startApp } from './app-process.ts';
-import { homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
+import { apiUrlOf, homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
 import { endLeftovers } from './leftovers.ts';
 import { Logs } from './logs.ts';
 import { applyProject, projectSettings } from './project.ts';
 import { Part, type Running } from './part.ts';
 import { ensureSecrets } from './secrets.ts';
-import { apiUrlOf, banner } from './banner.ts';
+import { banner } from './banner.ts';
 
 /** Time that api and worker have to finish what they are doing when the stack is stopped. */
 const graceMs = 3500;
