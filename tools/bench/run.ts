@@ -5,11 +5,12 @@ import { arch, cpus, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../docs/markdown.ts';
 import { benchImports } from './imports.ts';
+import { benchJobs } from './jobs.ts';
 import { benchMemory } from './memory.ts';
 import { benchRest } from './rest.ts';
 import { placement, startBenchStack, type BenchStack, type Section } from './stack.ts';
 
-const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports };
+const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs };
 const page = join(import.meta.dirname, '../../docs/benchmarks.md');
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => benches[name] === undefined);

@@ -1,4 +1,4 @@
-import { isOpen, jobStates, ownerOf, type Caller, type JobState } from '@mainstay/domain';
+import { isOpen, isService, jobStates, ownerOf, type Caller, type JobState } from '@mainstay/domain';
 import {
   cancelJob, findJob, isDatabaseError, listJobs, ownSessionOf, retryJob, withIdempotency,
   type Database, type JobFilters, type KeptAnswer, type KeyedRequest, type OwnJob, type Transaction,
@@ -21,7 +21,7 @@ export class JobsService {
   constructor(private readonly database: Database) {}
 
   list(caller: Caller, query: JobQuery): Promise<OwnJob[]> {
-    const filters = parseFilters(query);
+    const filters = { ...parseFilters(query), ...(isService(caller) ? {} : { owner: ownerOf(caller) ?? '' }) };
     return this.asOwner(caller, (tx) => listJobs(tx, filters));
   }
 

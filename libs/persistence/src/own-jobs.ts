@@ -26,6 +26,8 @@ export interface OwnJob {
 const columns = 'id, kind, queue, state, owner, attempts, max_attempts, run_at, progress, result, error, created_at, started_at, finished_at';
 
 export interface JobFilters {
+  /** Row policies hide the others' jobs anyway; this finds one's own by an index instead of passing over everybody's. */
+  readonly owner?: string;
   readonly state?: JobState;
   readonly kind?: string;
   readonly limit: number;
@@ -41,6 +43,7 @@ export async function listJobs(tx: Transaction, filters: JobFilters): Promise<Ow
     values.push(value);
     conditions.push(`${condition} $${values.length}`);
   };
+  if (filters.owner !== undefined) where('owner =', filters.owner);
   if (filters.state !== undefined) where('state =', filters.state);
   if (filters.kind !== undefined) where('kind =', filters.kind);
   if (filters.before !== undefined) where('id <', filters.before);
@@ -88,7 +91,11 @@ export async function sweepJobs(tx: Transaction, keepSeconds: number, limit = 50
   const [row] = await tx.rows<{ jobs: number; keys: number }>(
     `with old_jobs as (
        delete from mainstay_internal.jobs where id in (
-         select id from mainstay_internal.jobs where finished_at < now() - make_interval(secs => $1) order by id limit $2 for update skip locked
+         select id from mainstay_internal.jobs
+         -- An id begins with the time of its making, so only the old end of the index is read.
+         where finished_at < now() - make_interval(secs => $1)
+           and id < (lpad(to_hex((extract(epoch from now() - make_interval(secs => $1)) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
+         order by id limit $2 for update skip locked
        ) returning 1
      ),
      old_keys as (

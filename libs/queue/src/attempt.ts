@@ -12,6 +12,8 @@ export class WorkerStopping extends Error {
   override name = 'WorkerStopping';
 }
 
+/** How long a handler that was told to stop may take. */
+const heedMs = 10_000;
 const progressMs = 500;
 const settleAgainMs = 250;
 
@@ -85,6 +87,15 @@ export class Attempt implements JobRun {
 
   abort(reason: Error): void {
     this.aborter.abort(reason);
+  }
+
+  /** Waits for the handler; for one that does not heed the signal only so long, since its slot is wanted and nothing of it counts any more. */
+  async within<T>(handling: Promise<T>): Promise<T> {
+    const abandoned = Promise.withResolvers<never>();
+    const abandonLater = (): void => void setTimeout(() => abandoned.reject(this.signal.reason as Error), heedMs).unref();
+    if (this.signal.aborted) abandonLater();
+    else this.signal.addEventListener('abort', abandonLater, { once: true });
+    return Promise.race([handling, abandoned.promise]);
   }
 
   /** The heartbeat renewed the lease, at a time before it asked. */

@@ -100,7 +100,7 @@ export class Consumer {
     const about = { job: job.jobId, kind: job.kind, attempt: job.attempt };
     const began = performance.now();
     try {
-      await attempt.complete(await this.handle(job, attempt));
+      await attempt.complete(await attempt.within(this.handle(job, attempt)));
       this.log.debug({ ...about, ms: Math.round(performance.now() - began) }, 'job done');
     } catch (error) {
       const logId = randomUUID();

@@ -1,5 +1,5 @@
 import type { QueueName } from '@mainstay/domain';
-import { reapExpired, tryLock, unclaimed, type Database, type Transaction } from '@mainstay/persistence';
+import { asEngine, reapExpired, tryLock, unclaimed, type Database, type Transaction } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import type { Log } from './log.ts';
 
@@ -59,7 +59,7 @@ export class Reaper {
 
   private alone<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T | null> {
     // A reaper that is halted while it holds the lock is ended by the database.
-    const session = { role: null, settings: { idle_in_transaction_session_timeout: '5s' } };
+    const session = { ...asEngine, settings: { ...asEngine.settings, idle_in_transaction_session_timeout: '5s' } };
     return this.database.transaction(session, async (tx) => ((await tryLock(tx, `reaper: ${what}`)) ? work(tx) : null));
   }
 }
