@@ -25,6 +25,7 @@ const withServers = (name) => ({
   setupFiles: ['<rootDir>/tools/jest/first-imports.mjs'],
   globalSetup: `<rootDir>/tools/jest/${name === 'e2e' ? 'stack' : 'servers'}-up.ts`,
   globalTeardown: '<rootDir>/tools/jest/servers-down.ts',
+  ...(name === 'e2e' ? { setupFilesAfterEnv: ['<rootDir>/tools/jest/patience.mjs'] } : {}),
 });
 
 const project = ({ name, dir }) => ({

@@ -78,7 +78,15 @@ function launch(home: string, environment: Record<string, string>) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
-  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  // A spec that is given up must not leave its stack behind; the supervisor's parts end with it.
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const ended = new Promise<number | null>((resolve) =>
+    child.once('exit', (code) => {
+      process.off('exit', kill);
+      resolve(code);
+    }),
+  );
   const ready = new Promise<void>((resolve, reject) => {
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding('utf8').on('data', (chunk: string) => {
