@@ -1,6 +1,6 @@
 import { makeCaller } from '@mainstay/domain';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
-import { DatabaseError, PoolTimeout } from './database-faults.ts';
+import { ConnectionLost, DatabaseError, PoolTimeout } from './database-faults.ts';
 import type { Database } from './database.ts';
 import { sessionOf } from './session.ts';
 
@@ -131,5 +131,22 @@ describe('a transaction', () => {
     });
     expect(copied).toBe(2);
     expect(await test.admin.rows('select id, name from public.items where id >= 10 order by id')).toEqual([{ id: 10, name: 'a' }, { id: 11, name: 'b' }]);
+  });
+});
+
+describe('a connection that the server ends', () => {
+  it('between two statements of a transaction fails that transaction, and not the process', async () => {
+    const test = await makeTestDatabase();
+    const database = test.as('mainstay_worker', 1);
+    const work = database.transaction({ role: null, settings: {} }, async (tx) => {
+      const [row] = await tx.rows<{ pid: number }>('select pg_backend_pid() as pid');
+      await test.admin.rows('select pg_terminate_backend($1)', [row!.pid]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await tx.rows('select 1');
+    });
+    await expect(work).rejects.toBeInstanceOf(ConnectionLost);
+    // The pool has let go of it: the next caller is given a sound one.
+    expect(await database.rows('select 1 as one')).toEqual([{ one: 1 }]);
+    await test.close();
   });
 });

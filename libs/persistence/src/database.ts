@@ -34,8 +34,10 @@ export class Database {
       keepAlive: true,
       allowExitOnIdle: true,
     });
-    // An idle connection that breaks is dropped by the pool; without a listener the error would end the process.
+    // An idle connection that breaks is dropped by the pool; without a listener the error would end the process. So it would
+    // for one that breaks between two statements of a transaction: the next statement tells.
     this.pool.on('error', () => {});
+    this.pool.on('connect', (client) => client.on('error', () => {}));
   }
 
   /**
