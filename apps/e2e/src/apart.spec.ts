@@ -23,45 +23,42 @@ const createThings = 'create table public.things (id int primary key, name text)
 
 describe('api and worker apart, on servers given by URL', () => {
   let test: TestDatabase;
-  const running: Apart[] = [];
-  const start = async (app: 'api' | 'worker', environment: Record<string, string>): Promise<Apart> => {
-    const apart = await startApart(app, environment);
-    running.push(apart);
-    return apart;
-  };
+  let apis: Apart[];
+  let workers: Apart[];
 
   beforeAll(async () => {
     test = await makeTestDatabase({ MAINSTAY_QUEUE_PREFIX: testRedis().prefix });
     await test.admin.rows(`set role postgres; ${createThings}; reset role`);
+    const start = (app: 'api' | 'worker'): Promise<Apart> => startApart(app, test.environment);
+    apis = await Promise.all([start('api'), start('api')]);
+    workers = await Promise.all([start('worker'), start('worker')]);
   });
   afterAll(async () => {
-    await Promise.all(running.map((apart) => apart.stop()));
+    await Promise.all([...apis, ...workers].map((apart) => apart.stop()));
     await test.close();
   });
 
   it('work together, two of each', async () => {
-    const [first, second] = await Promise.all([start('api', test.environment), start('api', test.environment), start('worker', test.environment), start('worker', test.environment)]);
-    expect(await importAndRead(first!, second!, test.environment['SUPABASE_SECRET_KEY']!)).toEqual(threeThings);
+    expect(await importAndRead(apis[0]!, apis[1]!, test.environment['SUPABASE_SECRET_KEY']!)).toEqual(threeThings);
   });
 
   it('show a new table to every api within a second', async () => {
-    const [first, second] = running;
     await test.admin.rows('set role postgres; create table public.shared (id int); reset role');
     await sleep(1000);
-    for (const api of [first!, second!]) {
+    for (const api of apis) {
       expect((await createClient(api.url, test.environment['SUPABASE_SECRET_KEY']!).from('shared').select()).error).toBeNull();
     }
   });
 
   it('refuse to join with other keys, in one sentence', async () => {
     const other = { ...test.environment, JWT_SECRET: 'another secret of at least thirty-two characters' };
-    await expect(start('api', other)).rejects.toThrow(/api ended with 1: [^\n]*$/);
-    await expect(start('worker', other)).rejects.toThrow(/worker ended with 1: [^\n]*$/);
+    await expect(startApart('api', other)).rejects.toThrow(/api ended with 1: [^\n]*$/);
+    await expect(startApart('worker', other)).rejects.toThrow(/worker ended with 1: [^\n]*$/);
   });
 
   it('refuse to start without keys', async () => {
     const { DATABASE_URL, REDIS_URL } = test.environment;
-    await expect(start('api', { DATABASE_URL: DATABASE_URL!, REDIS_URL: REDIS_URL! })).rejects.toThrow(/api ended with 1: [^\n]*$/);
+    await expect(startApart('api', { DATABASE_URL: DATABASE_URL!, REDIS_URL: REDIS_URL! })).rejects.toThrow(/api ended with 1: [^\n]*$/);
   });
 });
 
