@@ -22,9 +22,9 @@ interface Lane {
   claimedWhileFull: number | null;
 }
 
-/** Few at first: a window opens as fast as jobs are claimed. */
+/** Never less than fills every slot once: so another owner's first job waits for one round of slow jobs at most. */
 function makeLane(concurrency: number): Lane {
-  const narrowest = Math.max(4, Math.ceil(concurrency / 4));
+  const narrowest = Math.max(4, concurrency);
   return { narrowest, window: narrowest, lastOwner: '', claimedWhileFull: null };
 }
 
