@@ -6,6 +6,8 @@ export interface Live<T> {
   /** The last good value, also while the server is away. */
   readonly value: T | null;
   readonly problem: Problem | null;
+  /** The value of the key before, to be shown until this one's has come. */
+  readonly stale: T | null;
   /** Asks again at once. */
   readonly reload: () => void;
 }
@@ -36,7 +38,12 @@ export function useLive<T>(key: string, load: (signal: AbortSignal) => Promise<T
   }, [key, turn]);
 
   const isCurrent = held.key === key;
-  return { value: isCurrent ? held.value : null, problem: isCurrent ? held.problem : null, reload: () => setTurn((last) => last + 1) };
+  return {
+    value: isCurrent ? held.value : null,
+    problem: isCurrent ? held.problem : null,
+    stale: isCurrent ? null : held.value,
+    reload: () => setTurn((last) => last + 1),
+  };
 }
 
 async function settle<T>(promise: Promise<T>): Promise<{ value: T | null; problem: Problem | null }> {

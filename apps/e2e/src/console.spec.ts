@@ -186,6 +186,8 @@ describe('the console', () => {
       } finally {
         process.kill(stack.pids()['worker']!, 'SIGCONT');
       }
+      // A worker that stands still is told by the health, which the page asks.
+      browser.forgive(/status of 503.*health\/ready/);
       await page.getByText('It cannot be sent again, since its file is no longer kept.').waitFor();
       await page.getByRole('link', { name: 'Into public.waiting' }).click();
       await page.getByText('The import was cancelled. Nothing was written.').waitFor();

@@ -26,7 +26,7 @@ export function DataPage({ at, query }: { at: At | null; query: URLSearchParams 
         </Empty>
       ) : (
         <div className={at === null ? 'data' : 'data data-chosen'}>
-          <CollectionList collections={all} at={at} />
+          {all === null && collections.problem !== null ? null : <CollectionList collections={all} at={at} />}
           <div className="data-main">
             {at === null ? <p className="data-hint">Choose a collection to see its rows.</p> : null}
             {at !== null && chosen === null && all !== null ? <NotThere at={at} /> : null}

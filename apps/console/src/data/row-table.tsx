@@ -9,6 +9,8 @@ interface Props {
   readonly collection: Collection;
   /** Null while they are on their way. */
   readonly rows: readonly Row[] | null;
+  /** Others are on their way. */
+  readonly isBusy: boolean;
   readonly firstNumber: number;
   readonly order: View['order'];
   readonly turn: (field: string) => void;
@@ -16,12 +18,12 @@ interface Props {
 }
 
 /** Rows as a table that scrolls by itself; the number of a row opens it. */
-export function RowTable({ collection, rows, firstNumber, order, turn, open }: Props) {
+export function RowTable({ collection, rows, isBusy, firstNumber, order, turn, open }: Props) {
   const fields = shownFields(collection);
   const left = collection.fields.length - fields.length;
   return (
     <>
-      <TableFrame label={`Rows of ${collection.name}`} isBusy={rows === null} isTall>
+      <TableFrame label={`Rows of ${collection.name}`} isBusy={isBusy} isTall>
         <table className="table table-values table-rows">
           <thead>
             <tr>

@@ -19,9 +19,10 @@ export function Rows({ collection, query }: { collection: Collection; query: URL
   const view = readView(query, collection.fields);
   const [openRow, setOpenRow] = useState<number | null>(null);
   const path = rowsPath(collection, view);
-  const { value, problem, reload } = useLive(`${path} ${view.count}`, (signal) => loadRows(path, collection.schema, view, signal));
+  const { value, stale, problem, reload } = useLive(`${path} ${view.count}`, (signal) => loadRows(path, collection.schema, view, signal));
   const show = (part: Partial<View>): void => go(links.rows(collection, writeView({ ...view, page: 0, ...part })));
-  const row = openRow === null ? undefined : value?.rows[openRow];
+  const shown = value ?? stale;
+  const row = openRow === null ? undefined : shown?.rows[openRow];
   const readers = whoMayRead(collection);
   return (
     <>
@@ -30,7 +31,10 @@ export function Rows({ collection, query }: { collection: Collection; query: URL
           <Icon name="left" />
           All collections
         </a>
-        <span className={readers.isOpen ? 'badge badge-failed' : 'badge'} title={readers.meaning}>{readers.label}</span>
+        <p className="readers">
+          <span className={readers.isOpen ? 'badge badge-failed' : 'badge'}>{readers.label}</span>
+          <span className="hint">{readers.meaning}</span>
+        </p>
         <span className="rows-tools-right">
           <label className="check">
             <input type="checkbox" checked={view.count === 'exact'} onChange={(event) => show({ count: event.target.checked ? 'exact' : 'estimated', page: view.page })} />
@@ -45,13 +49,13 @@ export function Rows({ collection, query }: { collection: Collection; query: URL
       </div>
       <FilterBar fields={shownFields(collection)} filters={view.filters} change={(filters) => show({ filters })} />
       {problem === null ? null : <ProblemNotice problem={problem} />}
-      {value?.rows.length === 0 ? (
+      {problem !== null && shown === null ? null : value?.rows.length === 0 ? (
         <NoRows isFiltered={view.filters.length > 0} isLaterPage={view.page > 0} collection={collection} clear={() => show({ filters: [] })} toFirst={() => show({ page: 0 })} />
       ) : (
-        <RowTable collection={collection} rows={value?.rows ?? null} firstNumber={view.page * view.pageSize + 1} order={view.order} turn={(field) => show({ order: turnOrder(view.order, field) })} open={setOpenRow} />
+        <RowTable collection={collection} rows={shown?.rows ?? null} isBusy={value === null} firstNumber={view.page * view.pageSize + 1} order={view.order} turn={(field) => show({ order: turnOrder(view.order, field) })} open={setOpenRow} />
       )}
       <div className="rows-foot">
-        <Pager page={view.page} pageSize={view.pageSize} shown={value?.rows.length ?? 0} total={value?.total ?? null} isEstimate={view.count === 'estimated' && (value?.total ?? 0) > 1000} go={(page) => show({ page })} what="rows" />
+        <Pager page={view.page} pageSize={view.pageSize} shown={value?.rows.length ?? null} total={value?.total ?? null} isEstimate={view.count === 'estimated' && (value?.total ?? 0) > 1000} go={(page) => show({ page })} what="rows" />
         <label className="rows-size">
           Rows a page
           <select className="input input-small" value={view.pageSize} onChange={(event) => show({ pageSize: pageSizes.find((size) => String(size) === event.target.value) ?? 50 })}>

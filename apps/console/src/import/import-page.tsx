@@ -19,6 +19,7 @@ interface Chosen {
 export function ImportPage({ into }: { into: string | null }) {
   const [chosen, setChosen] = useState<Chosen | null>(null);
   const [isReading, setReading] = useState(false);
+  const [isReturned, setReturned] = useState(false);
   const [wrong, setWrong] = useState<string | null>(null);
   const turn = useRef(0);
   const collections = useLive('collections', (signal) => askJson<readonly Collection[]>('/collections/v1', { signal }));
@@ -37,11 +38,14 @@ export function ImportPage({ into }: { into: string | null }) {
     }
   };
 
-  if (chosen !== null) {
-    return <ImportReview key={chosen.turn} file={chosen.file} sample={chosen.sample} collections={collections} into={into} leave={() => setChosen(null)} />;
-  }
+  const leave = (): void => {
+    setChosen(null);
+    setReturned(true);
+  };
+
+  if (chosen !== null) return <ImportReview key={chosen.turn} file={chosen.file} sample={chosen.sample} collections={collections} into={into} leave={leave} />;
   return (
-    <Page title="Import" lead={into === null ? 'A file becomes rows of a collection, which is a real PostgreSQL table.' : `A file becomes rows of ${into}.`}>
+    <Page title="Import" isNextStep={isReturned} lead={into === null ? 'A file becomes rows of a collection, which is a real PostgreSQL table.' : `A file becomes rows of ${into}.`}>
       <DropZone take={(file) => void take(file)} isBusy={isReading} describedBy="drop-wrong" />
       <div role="alert" id="drop-wrong">
         {wrong === null ? null : <Notice tone="bad" title={wrong} />}

@@ -57,6 +57,7 @@ export function ImportReview({ file, sample, collections, into, leave }: Props) 
   return (
     <Page
       title="Import"
+      isNextStep
       lead="Look at what was understood, say where it goes, and start."
       actions={
         <button type="button" className="button" onClick={leave}>

@@ -25,7 +25,8 @@ export function ImportRunPage({ id }: { id: string }) {
   return (
     <Page title="Import" lead={run === null ? ' ' : `Into ${run.collection}`} actions={run === null ? null : <RunActions run={run} reload={reload} />}>
       {problem === null || isAway ? null : <ProblemNotice problem={problem} />}
-      {run === null ? <div className="card skeleton-block skeleton-tall" aria-hidden="true" /> : <RunCard run={run} isAway={isAway} />}
+      {run === null && problem === null ? <div className="card skeleton-block skeleton-tall" aria-hidden="true" /> : null}
+      {run === null ? null : <RunCard run={run} isAway={isAway} />}
       {run !== null && run.rows_rejected > 0 ? <Rejects run={run} /> : null}
     </Page>
   );

@@ -26,7 +26,7 @@ export function PastImports({ empty }: { empty: ReactNode }) {
   return (
     <Section title="Past imports" id="past-imports">
       {newest.problem === null ? null : <ProblemNotice problem={newest.problem} />}
-      {all?.length === 0 ? empty : <ImportList imports={all} />}
+      {all === null && newest.problem !== null ? null : all?.length === 0 ? empty : <ImportList imports={all} />}
       {isEnd || all === null || all.length < step ? null : (
         <div className="card-foot">
           <button type="button" className="button" onClick={() => void loadMore()}>

@@ -5,6 +5,7 @@ import type { NewCollection } from '../contracts.ts';
 import { links } from '../route.ts';
 import { Notice, ProblemNotice } from '../ui/notice.tsx';
 import { ProgressBar } from '../ui/progress-bar.tsx';
+import { takeFocus } from '../ui/take-focus.ts';
 import { go } from '../use-route.ts';
 import { bytes } from '../words.ts';
 import type { Reading } from './describe-sample.ts';
@@ -73,7 +74,7 @@ export function StartImport({ file, reading, isGzip, terms, stops, create, colle
           Import into {collection.schema}.{collection.name}
         </button>
       ) : (
-        <div className="sending">
+        <div className="sending" tabIndex={-1} ref={takeFocus}>
           <ProgressBar label="Sending the file" done={sentBytes} total={file.size} />
           <p className="sending-words">
             {sentBytes < file.size ? `Sending ${bytes(sentBytes)} of ${bytes(file.size)}. Stay on this page until the file is sent.` : 'The server makes the file safe…'}

@@ -22,7 +22,8 @@ export function JobPage({ id }: { id: string }) {
         All jobs
       </a>
       {problem === null ? null : <ProblemNotice problem={problem} />}
-      {job === null ? <div className="card skeleton-block skeleton-tall" aria-hidden="true" /> : <JobCard job={job} />}
+      {job === null && problem === null ? <div className="card skeleton-block skeleton-tall" aria-hidden="true" /> : null}
+      {job === null ? null : <JobCard job={job} />}
     </Page>
   );
 }

@@ -72,7 +72,7 @@ function JobsFound({ search }: { search: string }) {
   return (
     <>
       {newest.problem === null ? null : <ProblemNotice problem={newest.problem} />}
-      {all?.length === 0 ? (
+      {all === null && newest.problem !== null ? null : all?.length === 0 ? (
         <Empty title={search === '' ? 'No jobs yet' : 'No job passes these filters'}>
           {search === '' ? 'An import is a job; so is the upkeep that sweeps away what is over. They appear here as soon as they are asked for.' : 'Choose another state or kind.'}
         </Empty>

@@ -1,7 +1,18 @@
 import { type ReactNode, useEffect } from 'react';
+import { takeFocus } from './take-focus.ts';
+
+interface PageProps {
+  readonly title: string;
+  readonly lead?: ReactNode;
+  readonly actions?: ReactNode;
+  readonly isWide?: boolean;
+  /** It takes the place of another step of the same page, whose focus would be lost. */
+  readonly isNextStep?: boolean;
+  readonly children: ReactNode;
+}
 
 /** The frame of every page: its heading, which takes the focus when one comes here, and what can be done on it. */
-export function Page({ title, lead, actions, isWide = false, children }: { title: string; lead?: ReactNode; actions?: ReactNode; isWide?: boolean; children: ReactNode }) {
+export function Page({ title, lead, actions, isWide = false, isNextStep = false, children }: PageProps) {
   useEffect(() => {
     document.title = `${title} · Mainstay`;
   }, [title]);
@@ -9,7 +20,7 @@ export function Page({ title, lead, actions, isWide = false, children }: { title
     <div className={isWide ? 'page page-wide' : 'page'}>
       <header className="page-head">
         <div>
-          <h1 tabIndex={-1}>{title}</h1>
+          <h1 tabIndex={-1} ref={isNextStep ? takeFocus : undefined}>{title}</h1>
           {lead === undefined ? null : <p className="lead">{lead}</p>}
         </div>
         {actions === undefined ? null : <div className="page-actions">{actions}</div>}
