@@ -92,6 +92,9 @@ export class ByteHeap {
   private buffer = Buffer.alloc(0);
   private size = 0;
 
+  /** `expected`: what it will most likely hold at a time. Memory that is not touched is not taken. */
+  constructor(private readonly expected = 64 * 1024) {}
+
   get length(): number {
     return this.size;
   }
@@ -99,7 +102,7 @@ export class ByteHeap {
   add(bytes: Uint8Array): void {
     const needed = this.size + bytes.length;
     if (needed > this.buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2, 64 * 1024));
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2, this.expected));
       this.buffer.copy(larger, 0, 0, this.size);
       this.buffer = larger;
     }
@@ -124,7 +127,7 @@ export class ByteHeap {
 /** Cuts a stream of bytes into pieces of whole records, each at least `pieceBytes` long but the last. Holds one piece and no more. */
 export class RecordCutter {
   private readonly state: Scan;
-  private readonly held = new ByteHeap();
+  private readonly held: ByteHeap;
   private rows = 0;
   private firstLine: number;
   private blanks = 0;
@@ -136,6 +139,7 @@ export class RecordCutter {
     firstLine = 1,
   ) {
     this.firstLine = firstLine;
+    this.held = new ByteHeap(pieceBytes + 64 * 1024);
     this.state = { isQuoted: false, lastByte: -1, line: firstLine, recordStart: 0, recordLine: firstLine };
   }
 

@@ -17,12 +17,15 @@ export async function copyOutValue(client: pg.PoolClient, query: string): Promis
   // The trailer: no row came.
   if (fields === -1) return null;
   const length = copied.readInt32BE(headerBytes + 2);
-  return length < 0 ? null : copied.subarray(headerBytes + rowHeadBytes, headerBytes + rowHeadBytes + length);
+  if (length < 0) return null;
+  const start = headerBytes + rowHeadBytes;
+  if (copied.length < start + length) throw new Error('PostgreSQL sent a row of COPY in parts');
+  return copied.subarray(start, start + length);
 }
 
 /** A query whose answer is COPY data; like `RoundTrip` it settles at ReadyForQuery. */
 class CopyOut {
-  private readonly pieces: Buffer[] = [];
+  private first = Buffer.alloc(0);
 
   constructor(
     private readonly text: string,
@@ -36,8 +39,8 @@ class CopyOut {
   }
 
   handleCopyData(message: { chunk: Buffer }): void {
-    // pg's parser uses its buffer again for the next message.
-    this.pieces.push(Buffer.from(message.chunk));
+    // pg's parser may use its buffer again for the next message, so what is kept is copied: PostgreSQL sends header and row as one.
+    if (this.first.length === 0) this.first = Buffer.from(message.chunk);
   }
 
   handleRowDescription(): void {}
@@ -47,7 +50,7 @@ class CopyOut {
   handleCommandComplete(): void {}
 
   handleReadyForQuery(): void {
-    this.resolve(Buffer.concat(this.pieces));
+    this.resolve(this.first);
   }
 
   // pg does not call handleReadyForQuery after an error, so the promise is settled here.
