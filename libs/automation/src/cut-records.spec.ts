@@ -10,9 +10,11 @@ function cut(text: string, rules: RecordRules, pieceBytes: number, chunkBytes: n
   const bytes = Buffer.from(text);
   const cutter = new RecordCutter(rules, pieceBytes);
   const pieces: Piece[] = [];
-  for (let i = 0; i < bytes.length; i += chunkBytes) pieces.push(...cutter.push(bytes.subarray(i, i + chunkBytes)));
+  const keep = (piece: Piece) => pieces.push({ ...piece, bytes: Buffer.from(piece.bytes) });
+  for (let i = 0; i < bytes.length; i += chunkBytes) for (const piece of cutter.push(bytes.subarray(i, i + chunkBytes))) keep(piece);
   const last = cutter.end();
-  return last === null ? pieces : [...pieces, last];
+  if (last !== null) keep(last);
+  return pieces;
 }
 
 function recordsOf(pieces: readonly Piece[], rules: RecordRules): { text: string; line: number }[] {

@@ -16,6 +16,7 @@ export interface RecordRules {
 
 /** Whole records of a file, in a row. */
 export interface Piece {
+  /** Only lent: the next push writes over them. */
   readonly bytes: Uint8Array;
   readonly rows: number;
   /** The line of the file on which it begins; the first is 1. */
@@ -115,16 +116,15 @@ export class ByteHeap {
     return this.buffer.subarray(0, this.size);
   }
 
-  /** Hands over what is held and begins anew. */
+  /** Lends what is held until the next `add`, and begins anew in the same memory. */
   take(): Buffer {
     const taken = this.view();
-    this.buffer = Buffer.alloc(0);
     this.size = 0;
     return taken;
   }
 }
 
-/** Cuts a stream of bytes into pieces of whole records, each at least `pieceBytes` long but the last. Holds one piece and no more. */
+/** Cuts a stream of bytes into pieces of whole records, each at least `pieceBytes` long but the last, all in the same memory. */
 export class RecordCutter {
   private readonly state: Scan;
   private readonly held: ByteHeap;
@@ -203,7 +203,7 @@ export class Records {
   private readonly linesAfter: number[] = [];
 
   constructor(
-    private readonly bytes: Uint8Array,
+    readonly bytes: Uint8Array,
     rules: Omit<RecordRules, 'maxRowBytes'>,
     firstLine: number,
   ) {

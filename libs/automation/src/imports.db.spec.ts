@@ -200,7 +200,7 @@ describe('imports', () => {
     });
 
     it('of many chunks is read to the last row', async () => {
-      const lines = Array.from({ length: 3000 }, (_, i) => `${i},${'x'.repeat(1000)}`);
+      const lines = Array.from({ length: 3000 }, (_, i) => `${i},${'x'.repeat(2000)}`);
       const { id } = await upload('flights', `id,note\n${lines.join('\n')}\n`);
       const [chunks] = await test.admin.rows<{ n: number }>('select count(*)::int as n from mainstay_internal.import_chunks where import_id = $1', [id]);
       expect(chunks!.n).toBe(3);
@@ -276,7 +276,7 @@ describe('imports', () => {
 
     it('are found among many, in every part of every chunk', async () => {
       const bad = new Set([0, 1, 77, 1500, 1501, 2222, 2999]);
-      const lines = Array.from({ length: 3000 }, (_, i) => `${i},${bad.has(i) ? 'x' : i % 50},${'y'.repeat(1000)}`);
+      const lines = Array.from({ length: 3000 }, (_, i) => `${i},${bad.has(i) ? 'x' : i % 50},${'y'.repeat(2000)}`);
       for (const as of [member, service]) {
         await empty('flights');
         const shown = await importFile('flights', `id,delay,note\n${lines.join('\n')}\n`, { as });
@@ -374,7 +374,7 @@ describe('imports', () => {
     beforeEach(() => empty('flights', 'notes', 'wanted'));
 
     it('writes every row of a clean file in one go', async () => {
-      const lines = Array.from({ length: 3000 }, (_, i) => `${i},${'x'.repeat(1000)}`);
+      const lines = Array.from({ length: 3000 }, (_, i) => `${i},${'x'.repeat(2000)}`);
       for (const [as, collection] of [[service, 'flights'], [member, 'flights']] as const) {
         await empty('flights');
         expect(await importFile(collection, `id,note\n${lines.join('\n')}\n`, { as, query: 'mode=all' })).toMatchObject({ state: 'done', mode: 'all', rows_read: 3000, rows_written: 3000, percent: 100 });
@@ -557,7 +557,7 @@ describe('imports', () => {
 
   describe('each row once', () => {
     const rows = 4000;
-    const file = `id,delay,note\n${Array.from({ length: rows }, (_, i) => `${i},${i % 1000 === 7 ? 'x' : 1},${'y'.repeat(1000)}`).join('\n')}\n`;
+    const file = `id,delay,note\n${Array.from({ length: rows }, (_, i) => `${i},${i % 1000 === 7 ? 'x' : 1},${'y'.repeat(2000)}`).join('\n')}\n`;
     const checkAll = async (id: string, as: Caller) => {
       expect(await api.find(as, id)).toMatchObject({ state: 'done', rows_read: rows, rows_written: rows - rows / 1000, rows_rejected: rows / 1000, percent: 100 });
       expect(await rowsOf('select count(*)::int, count(distinct id)::int as ids from public.flights')).toEqual([{ count: rows - rows / 1000, ids: rows - rows / 1000 }]);
@@ -719,7 +719,7 @@ describe('imports', () => {
       await test.admin.rows(`update mainstay_internal.imports set finished_at = now() - interval '2 hours' where id = $1`, [old.id]);
       const [lost, moving] = await test.admin.rows<{ id: string }>(
         `insert into mainstay_internal.imports (owner, collection_schema, collection_name, format, mode, max_errors, terms, touched_at)
-         select 'x', 'public', 'flights', 'csv', 'rows', 0, '{}', now() - age * interval '1 minute' from unnest(array[31, 29]) as age returning id`);
+         select 'x', 'public', 'flights', 'csv', 'rows', 0, '{}', now() - age * interval '1 minute' from unnest(array[61, 59]) as age returning id`);
       await worker.sweep();
       const kept = (await test.admin.rows<{ id: string }>('select id from mainstay_internal.imports')).map((row) => row.id);
       expect(kept).toEqual(expect.arrayContaining([fresh.id, moving!.id]));

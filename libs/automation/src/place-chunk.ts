@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isDatabaseError, rowSecurityBinds, type Chunk, type Reject, type Transaction } from '@mainstay/persistence';
+import { isDatabaseError, rowSecurityBinds, type KeptChunk, type Reject, type Transaction } from '@mainstay/persistence';
 import { Records } from './cut-records.ts';
 import { explainReject } from './explain-reject.ts';
 import { placeRows, type Placing } from './place-rows.ts';
@@ -19,11 +19,11 @@ export interface Placed {
  * refuses, at most `mayRefuse` and one more. A clean chunk goes as a whole; only one that fails is taken apart.
  * @throws every error that is no fault of the rows
  */
-export async function placeChunk(tx: Transaction, to: Destination, chunk: Chunk, from: number, end: number, mayRefuse: number): Promise<Placed> {
+export async function placeChunk(tx: Transaction, to: Destination, chunk: KeptChunk, from: number, end: number, mayRefuse: number): Promise<Placed> {
   const records = chunk.isPlain && from === 0 && end === chunk.rows ? null : recordsOf(to, chunk);
   const isStraight = await goesStraight(tx, to);
   try {
-    const bytes = records === null ? chunk.bytes : records.join(from, end);
+    const bytes = records === null ? chunk.slices : [records.join(from, end)];
     const written = await tx.savepoint(() => (isStraight ? copyStraight(tx, to, bytes, end - from) : throughStage(tx, to, bytes, end - from)));
     return { rows: end - from, written, rejects: [] };
   } catch (error) {
@@ -34,12 +34,12 @@ export async function placeChunk(tx: Transaction, to: Destination, chunk: Chunk,
 }
 
 /** A whole chunk as COPY takes it. */
-export function copyableBytes(chunk: Chunk, to: Destination): Uint8Array {
-  return chunk.isPlain ? chunk.bytes : recordsOf(to, chunk).join(0, chunk.rows);
+export function copyableBytes(chunk: KeptChunk, to: Destination): readonly Uint8Array[] {
+  return chunk.isPlain ? chunk.slices : [recordsOf(to, chunk).join(0, chunk.rows)];
 }
 
-function recordsOf({ format, terms }: Destination, chunk: Chunk): Records {
-  return new Records(chunk.bytes, { format, ending: terms.ending, skipsBlank: skipsBlank(format, terms.columns.length) }, chunk.firstLine);
+function recordsOf({ format, terms }: Destination, chunk: KeptChunk): Records {
+  return new Records(Buffer.concat(chunk.slices), { format, ending: terms.ending, skipsBlank: skipsBlank(format, terms.columns.length) }, chunk.firstLine);
 }
 
 /** An empty line is a row only where a row can be one empty value. */
@@ -52,7 +52,7 @@ async function goesStraight(tx: Transaction, { target, format, terms }: Destinat
   return format === 'csv' && terms.conflict === null && target.takesCopy && !(await rowSecurityBinds(tx, target.oid));
 }
 
-async function throughStage(tx: Transaction, to: Destination, bytes: Uint8Array, rows: number): Promise<number> {
+async function throughStage(tx: Transaction, to: Destination, bytes: readonly Uint8Array[], rows: number): Promise<number> {
   const stage = await new Stage(tx, to, false).open();
   await stage.fill(bytes, 0, rows);
   const written = await pourWhole(tx, stage, to);
@@ -89,13 +89,13 @@ class ChunkApart {
   constructor(
     private readonly tx: Transaction,
     private readonly to: Destination,
-    private readonly chunk: Chunk,
+    private readonly chunk: KeptChunk,
     private readonly records: Records,
     private readonly mayRefuse: number,
   ) {}
 
   async placeStraight(from: number, to: number): Promise<Placed> {
-    const end = await this.place(from, to, this.suspects(), (first, last) => copyStraight(this.tx, this.to, this.records.join(first, last), last - first));
+    const end = await this.place(from, to, this.suspects(), (first, last) => copyStraight(this.tx, this.to, [this.records.join(first, last)], last - first));
     return this.placed(from, end);
   }
 
@@ -103,7 +103,7 @@ class ChunkApart {
   async placeThroughStage(from: number, to: number): Promise<Placed> {
     const stage = await new Stage(this.tx, this.to, true).open();
     const filled = await this.place(from, to, this.suspects(), async (first, last) => {
-      await stage.fill(this.records.join(first, last), first, last - first);
+      await stage.fill([this.records.join(first, last)], first, last - first);
       return 0;
     });
     await stage.index();
@@ -160,8 +160,7 @@ class ChunkApart {
   /** Records that cannot be good, found without PostgreSQL: about encodings and JSON it does not say which line it was. */
   private suspects(): number[] {
     const isJson = this.to.format === 'ndjson';
-    const { bytes } = this.chunk;
-    if (!isJson && isUtf8(bytes) && !bytes.includes(0)) return [];
+    if (!isJson && isUtf8(this.records.bytes) && !this.records.bytes.includes(0)) return [];
     const suspects: number[] = [];
     for (let i = 0; i < this.records.length; i += 1) {
       const record = this.records.at(i);

@@ -1,7 +1,7 @@
 import { Fault } from '@mainstay/domain';
 import {
   advanceImport, chunkAt, findTarget, openImport, replaceRejects, showBytesRead, workerMayBecome,
-  type Chunk, type Database, type KeptImport, type Reject, type Transaction,
+  type Database, type KeptChunk, type KeptImport, type Reject, type Transaction,
 } from '@mainstay/persistence';
 import type { JobRun } from '@mainstay/queue';
 import { importFault } from './import-faults.ts';
@@ -83,7 +83,7 @@ class Carrier {
   }
 
   /** Places the next rows of a chunk: all of them, or fewer where the collection is slow to take them. */
-  private async step(chunk: Chunk): Promise<void> {
+  private async step(chunk: KeptChunk): Promise<void> {
     const from = this.cursor - chunk.firstRow;
     const end = Math.min(chunk.rows, from + this.stride.rows);
     const startedAt = performance.now();
@@ -102,7 +102,7 @@ class Carrier {
     this.run.progress({ done: this.cursor, total: this.kept.rowsTotal, note: `${this.written} written, ${this.rejected} set aside` });
   }
 
-  private async placeAndAdvance(chunk: Chunk, from: number, end: number): Promise<Placed> {
+  private async placeAndAdvance(chunk: KeptChunk, from: number, end: number): Promise<Placed> {
     return this.transaction(async (tx) => {
       const placed = await placeChunk(tx, this.to, chunk, from, end, this.kept.maxErrors - this.rejected);
       await this.commitWith(tx, placed, bytesBetween(chunk, from, from + placed.rows), from + placed.rows === chunk.rows);
@@ -153,7 +153,7 @@ class Carrier {
     });
   }
 
-  private async chunkAt(row: number): Promise<Chunk> {
+  private async chunkAt(row: number): Promise<KeptChunk> {
     this.run.signal.throwIfAborted();
     // On a connection of our own: the caller of the open transaction may not read our tables.
     const chunk = await chunkAt(this.database, this.kept.id, row);
@@ -180,7 +180,7 @@ class Carrier {
     const stage = await new Stage(tx, this.to, false).open();
     await this.eachChunk(async (chunk, bytesBefore) => {
       await stage.fill(copyableBytes(chunk, this.to), chunk.firstRow, chunk.rows);
-      await showBytesRead(this.database, this.kept.id, bytesBefore + chunk.bytes.length);
+      await showBytesRead(this.database, this.kept.id, bytesBefore + chunk.byteLength);
     });
     const written = await pourWhole(tx, stage, this.to);
     await showBytesRead(this.database, this.kept.id, 0);
@@ -189,12 +189,12 @@ class Carrier {
     this.written = written;
   }
 
-  private async eachChunk(work: (chunk: Chunk, bytesBefore: number) => Promise<void>): Promise<void> {
+  private async eachChunk(work: (chunk: KeptChunk, bytesBefore: number) => Promise<void>): Promise<void> {
     let bytesBefore = 0;
     for (let row = 0; row < this.kept.rowsTotal; ) {
       const chunk = await this.chunkAt(row);
       await work(chunk, bytesBefore);
-      bytesBefore += chunk.bytes.length;
+      bytesBefore += chunk.byteLength;
       row += chunk.rows;
       this.run.progress({ done: row, total: this.kept.rowsTotal, note: 'nothing is written until all is read' });
     }
@@ -232,8 +232,8 @@ class Carrier {
 }
 
 /** The bytes of a chunk that its rows up to `to` take, and those up to `from` did not: estimated within a chunk, exact at its end. */
-function bytesBetween(chunk: Chunk, from: number, to: number): number {
-  const upTo = (row: number): number => Math.floor((chunk.bytes.length * row) / chunk.rows);
+function bytesBetween(chunk: KeptChunk, from: number, to: number): number {
+  const upTo = (row: number): number => Math.floor((chunk.byteLength * row) / chunk.rows);
   return upTo(to) - upTo(from);
 }
 

@@ -9,7 +9,7 @@ export interface Destination {
 }
 
 /** COPY straight into the collection: the fastest way, for a role whom no row policy binds. Gives how many rows were written. */
-export async function copyStraight(tx: Transaction, to: Destination, bytes: Uint8Array, rows: number): Promise<number> {
+export async function copyStraight(tx: Transaction, to: Destination, bytes: readonly Uint8Array[], rows: number): Promise<number> {
   checkCount(await tx.copyIn(`copy ${tableOf(to.target)} (${namesOf(to.terms.columns)}) ${copySigns(to.terms)}`, bytes), rows);
   return rows;
 }
@@ -38,8 +38,8 @@ export class Stage {
   }
 
   /** Takes rows in, converted to the collection's types; the first gets the given number. */
-  async fill(bytes: Uint8Array, firstNumber: number, rows: number): Promise<void> {
-    if (this.to.format === 'ndjson') return this.fillFromJson(bytes, firstNumber, rows);
+  async fill(bytes: readonly Uint8Array[], firstNumber: number, rows: number): Promise<void> {
+    if (this.to.format === 'ndjson') return this.fillFromJson(Buffer.concat(bytes), firstNumber, rows);
     if (this.isNumbered) await this.tx.rows(`select setval(pg_get_serial_sequence('pg_temp.mainstay_stage', $1), $2, false)`, [rowNumber.slice(1, -1), firstNumber + 1]);
     checkCount(await this.tx.copyIn(`copy ${stage} (${this.columns}) ${copySigns(this.to.terms)}`, bytes), rows);
   }
@@ -88,7 +88,7 @@ export class Stage {
   }
 
   /** PostgreSQL itself checks the encoding and parses each line; lines come without their endings, so a line feed parts them. */
-  private async fillFromJson(bytes: Uint8Array, firstNumber: number, rows: number): Promise<void> {
+  private async fillFromJson(bytes: Buffer, firstNumber: number, rows: number): Promise<void> {
     const { terms } = this.to;
     const other = `select number, key from line, json_object_keys(line.row) as key where key <> all ($3::text[]) order by number limit 1`;
     const [filled] = await this.tx.rows<{ rows: string; number: string | null; key: string | null }>(
@@ -134,9 +134,8 @@ function conflictClause({ conflict, columns }: ImportTerms): string {
   return ` on conflict (${namesOf(conflict.keys)}) ${what}`;
 }
 
-function withoutLastLineFeed(bytes: Uint8Array): Buffer {
-  const end = bytes.at(-1) === 0x0a ? bytes.length - 1 : bytes.length;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, end);
+function withoutLastLineFeed(bytes: Buffer): Buffer {
+  return bytes.at(-1) === 0x0a ? bytes.subarray(0, -1) : bytes;
 }
 
 function tableOf(target: Target): string {

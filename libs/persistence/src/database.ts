@@ -2,7 +2,7 @@ import pg from 'pg';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { from as copyFrom } from 'pg-copy-streams';
-import { copyOutValue } from './copy-out.ts';
+import { copyOutValues } from './copy-out.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
 import { roundTrip } from './round-trip.ts';
 import { openSession } from './session.ts';
@@ -95,13 +95,13 @@ export class Database {
     }
   }
 
-  /** Reads one value of a query as its bytes, as the login itself; null where there is none. The query is our own: it cannot have bound values. */
-  async bytes(query: string): Promise<Buffer | null> {
+  /** Reads the only column of a query as bytes, as the login itself. The query is our own: it cannot have bound values. */
+  async bytes(query: string): Promise<Buffer[]> {
     const client = await this.acquire();
     try {
-      const bytes = await copyOutValue(client, query);
+      const values = await copyOutValues(client, query);
       client.release();
-      return bytes;
+      return values;
     } catch (error) {
       throw this.giveBack(client, error, false);
     }

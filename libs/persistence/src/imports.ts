@@ -34,14 +34,24 @@ export interface ImportDraft {
   readonly terms: ImportTerms;
 }
 
-/** Whole records of a file as they are kept: on which row and line of the file they begin. */
+/** Whole records of a file: on which row and line of it they begin. */
 export interface Chunk {
   readonly firstRow: number;
   readonly rows: number;
   readonly firstLine: number;
   /** COPY takes the bytes as they are. */
   readonly isPlain: boolean;
+}
+
+/** A chunk as it comes in. */
+export interface NewChunk extends Chunk {
   readonly bytes: Uint8Array;
+}
+
+/** A chunk as it is read again: in slices, which may end within a record. */
+export interface KeptChunk extends Chunk {
+  readonly slices: readonly Uint8Array[];
+  readonly byteLength: number;
 }
 
 /** A row that was set aside. */
@@ -108,7 +118,7 @@ export async function beginImport(database: Database, caller: Caller, draft: Imp
 }
 
 /** Keeps a piece of an upload. Gives how many bytes the owner has waiting in all their imports, this piece included. */
-export async function addChunk(database: Database, caller: Caller, importId: string, chunk: Chunk): Promise<number> {
+export async function addChunk(database: Database, caller: Caller, importId: string, chunk: NewChunk): Promise<number> {
   const session = ownSessionOf(caller);
   // The log is written in order, so the commit that seals the import makes every piece before it durable too.
   const { rows } = await database.once(
@@ -206,18 +216,26 @@ export async function openImport(database: Database, importId: string): Promise<
   return row === undefined ? null : readKept(row.kept);
 }
 
-/** The piece that holds a row, or null after the last one. */
-export async function chunkAt(database: Database, importId: string, row: number): Promise<Chunk | null> {
-  const [chunk] = await database.rows<{ import_id: string; first_row: string; rows: number; first_line: string; is_plain: boolean }>(
-    `select import_id, first_row, rows, first_line, is_plain from mainstay_internal.import_chunks
+/** A slice of a chunk fills one message of PostgreSQL's, and PostgreSQL fetches no more of the chunk than that for it. */
+const sliceBytes = 60 * 1024;
+
+/** The chunk that holds a row, or null after the last one. */
+export async function chunkAt(database: Database, importId: string, row: number): Promise<KeptChunk | null> {
+  const [chunk] = await database.rows<{ import_id: string; first_row: string; rows: number; first_line: string; is_plain: boolean; byte_length: number }>(
+    `select import_id, first_row, rows, first_line, is_plain, octet_length(bytes) as byte_length from mainstay_internal.import_chunks
      where import_id = $1 and first_row <= $2 and first_row + rows > $2 order by first_row desc limit 1`,
     [importId, row],
   );
   if (chunk === undefined) return null;
   // Both values came from the table itself.
-  const bytes = await database.bytes(`select bytes from mainstay_internal.import_chunks where import_id = '${chunk.import_id}' and first_row = ${chunk.first_row}`);
-  if (bytes === null) return null;
-  return { firstRow: Number(chunk.first_row), rows: chunk.rows, firstLine: Number(chunk.first_line), isPlain: chunk.is_plain, bytes };
+  const slices = await database.bytes(
+    `select substring(bytes from slice * ${sliceBytes} + 1 for ${sliceBytes})
+     from mainstay_internal.import_chunks cross join generate_series(0, ${Math.floor((chunk.byte_length - 1) / sliceBytes)}) as slice
+     where import_id = '${chunk.import_id}' and first_row = ${chunk.first_row} order by slice`,
+  );
+  // A cancelled import lets its chunks go at any moment.
+  if (slices.length === 0) return null;
+  return { firstRow: Number(chunk.first_row), rows: chunk.rows, firstLine: Number(chunk.first_line), isPlain: chunk.is_plain, slices, byteLength: chunk.byte_length };
 }
 
 /** How far a transaction brings an import on. */
@@ -276,8 +294,8 @@ export async function showBytesRead(database: Database, importId: string, bytes:
   await database.rows(`update mainstay_internal.imports set bytes_read = $2 where id = $1`, [importId, bytes]);
 }
 
-/** An upload grows by a piece at least every 17 minutes (1 MiB at 1 KiB/s, slower ones are cut); this one's process is gone. */
-const uploadIsGone = `interval '30 minutes'`;
+/** An upload grows by a piece at least every 34 minutes (2 MiB at 1 KiB/s, slower ones are cut); this one's process is gone. */
+const uploadIsGone = `interval '60 minutes'`;
 
 /** Deletes imports that ended long ago, with their rejects, and uploads that nobody continues. Gives how many. */
 export async function sweepImports(database: Database, keepSeconds: number, limit = 500): Promise<number> {

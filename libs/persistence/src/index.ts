@@ -24,7 +24,7 @@ export type { Result, Session, Statement, Transaction } from './statement.ts';
 export { findTarget, listTargets, rowSecurityBinds, workerMayBecome, type Target, type TargetField } from './find-target.ts';
 export {
   addChunk, advanceImport, beginImport, bytesWaiting, chunkAt, discardUpload, findImport, listImports, listRejects, openImport, replaceRejects, sealImport, showBytesRead, sweepImports,
-  type Advance, type Chunk, type ImportDraft, type ImportFormat, type ImportMode, type ImportState, type ImportTerms, type KeptImport, type Reject,
+  type Advance, type Chunk, type KeptChunk, type NewChunk, type ImportDraft, type ImportFormat, type ImportMode, type ImportState, type ImportTerms, type KeptImport, type Reject,
 } from './imports.ts';
 export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Publication, type Turn } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
