@@ -9,7 +9,7 @@ import type { Log } from './log.ts';
 const turnSize = 100;
 const pollMs = 1000;
 /** While it is awake it looks this often by itself, and it falls asleep after so long without work. */
-const awakePollMs = 25;
+const awakePollMs = 10;
 const drowsyMs = 300;
 const retryMs = 250;
 
