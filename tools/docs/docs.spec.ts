@@ -10,7 +10,7 @@ it('the generated pages say what the code says', () => {
   });
   expect(stderr).toBe('');
   expect(status).toBe(0);
-}, 30_000);
+}, 120_000);
 
 describe('markdown', () => {
   it('a bar in a cell does not end the cell', () => {

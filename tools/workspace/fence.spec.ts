@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { copyWorkspace, type WorkspaceCopy } from './copy-workspace.ts';
 
 const root = join(import.meta.dirname, '../..');
+/** Whole tools are started here, beside other specs on the same cores. */
+const patienceMs = 120_000;
 
 interface Message {
   readonly rule: string | null;
@@ -104,7 +106,7 @@ describe('the fence', () => {
 
   beforeAll(() => {
     messages = lintTexts([...refused, ...allowed].map(([, file, text]) => ({ file, text })));
-  });
+  }, patienceMs);
 
   describe('refuses that', () => {
     it.each(refused.map(([what, , , says], index) => ({ what, says, index })))('$what', ({ says, index }) => {
@@ -124,7 +126,7 @@ describe('loops', () => {
 
   beforeAll(() => {
     workspace = copyWorkspace();
-  });
+  }, patienceMs);
   afterAll(() => workspace.remove());
 
   const cruise = () => {
@@ -138,7 +140,7 @@ describe('loops', () => {
 
   it('none stands in the workspace', () => {
     expect(cruise()).toMatchObject({ status: 0 });
-  });
+  }, patienceMs);
 
   it('a loop of types alone is refused', () => {
     write('libs/rest/src/loop-a.ts', `import type { B } from './loop-b.ts';\nexport type A = { b: B };\n`);
@@ -146,7 +148,7 @@ describe('loops', () => {
     const { status, printed } = cruise();
     expect(status).not.toBe(0);
     expect(printed).toMatch(/no-loop: libs\/rest\/src\/loop-[ab]\.ts/);
-  });
+  }, patienceMs);
 
   it('a loop through the front doors of two libraries is refused', () => {
     write('libs/rest/src/loop-a.ts', `import type { B } from '@mainstay/queue';\nexport type A = { b: B };\n`);
@@ -155,5 +157,5 @@ describe('loops', () => {
     const { status, printed } = cruise();
     expect(status).not.toBe(0);
     expect(printed).toContain('libs/queue/src/index.ts');
-  });
+  }, patienceMs);
 });

@@ -3,6 +3,9 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyWorkspace, type WorkspaceCopy } from './copy-workspace.ts';
 
+/** Nx is started some ten times here, beside other specs on the same cores. */
+const patienceMs = 120_000;
+
 interface Graph {
   readonly nodes: Readonly<Record<string, { readonly data: { readonly targets?: Readonly<Record<string, unknown>> } }>>;
   readonly dependencies: Readonly<Record<string, readonly { readonly target: string }[]>>;
@@ -46,7 +49,7 @@ describe('the workspace', () => {
     workspace = copyWorkspace();
     nx('graph', '--file=graph.json');
     graph = (JSON.parse(read('graph.json')) as { graph: Graph }).graph;
-  }, 60_000);
+  }, patienceMs);
   afterAll(() => workspace.remove());
 
   describe('as a graph', () => {
@@ -78,16 +81,16 @@ describe('the workspace', () => {
   });
 
   describe('rebuilds', () => {
-    beforeAll(() => void rebuilt(), 120_000);
+    beforeAll(() => void rebuilt(), patienceMs);
 
     it('nothing when nothing changed', () => {
       expect(rebuilt()).toEqual([]);
-    }, 60_000);
+    }, patienceMs);
 
     it('nothing when only a spec changed', () => {
       appendFileSync(join(workspace.directory, 'libs/domain/src/changed.spec.ts'), `it('is new', () => {});\n`);
       expect(rebuilt()).toEqual([]);
-    }, 60_000);
+    }, patienceMs);
 
     it('exactly the dependants of a library', () => {
       change('libs/dialect/src/index.ts');
@@ -95,22 +98,22 @@ describe('the workspace', () => {
       expect(expected).toContain('api');
       expect(expected).not.toContain('console');
       expect(rebuilt()).toEqual(expected);
-    }, 60_000);
+    }, patienceMs);
 
     it('one app when only that app changed', () => {
       change('apps/worker/src/main.ts');
       expect(rebuilt()).toEqual(['worker']);
-    }, 60_000);
+    }, patienceMs);
 
     it('everything when the compiler’s options changed', () => {
       appendFileSync(join(workspace.directory, 'tsconfig.base.json'), '\n');
       expect(rebuilt()).toEqual(withTarget('build'));
-    }, 60_000);
+    }, patienceMs);
   });
 
   it.each(['queue', 'collections', 'console'])('a change of %s affects exactly its dependants', (changed) => {
     const folder = changed === 'console' ? 'apps' : 'libs';
     const affected = JSON.parse(nx('show', 'projects', '--affected', `--files=${folder}/${changed}/src/index.ts`, '--json')) as string[];
     expect(affected.sort()).toEqual(dependants(changed));
-  }, 60_000);
+  }, patienceMs);
 });
