@@ -151,9 +151,10 @@ class OpenTransaction implements Transaction {
 
   constructor(private readonly client: pg.PoolClient) {}
 
+  // Unnamed even where the statement has a name: `once` and pg each keep a list of their own of what a connection has prepared.
   async run(statement: Statement): Promise<Result> {
-    const { text, name, values } = statement;
-    const answer = await this.client.query({ text, values: values as unknown[], rowMode: 'array', types: asText, ...(name === undefined ? {} : { name }) });
+    const { text, values } = statement;
+    const answer = await this.client.query({ text, values: values as unknown[], rowMode: 'array', types: asText });
     return { fields: answer.fields.map((field) => field.name), rows: answer.rows as (string | null)[][], rowCount: answer.rowCount ?? 0 };
   }
 

@@ -1,4 +1,4 @@
-import { type Caller, type JobState, ownerOf } from '@mainstay/domain';
+import { isService, ownerOf, type Caller, type JobState } from '@mainstay/domain';
 import type { Database } from './database.ts';
 import { actingAs, enqueue } from './enqueue.ts';
 import type { JobError } from './jobs.ts';
@@ -189,8 +189,9 @@ export async function listImports(database: Database, caller: Caller, limit: num
     {
       name: 'list_imports',
       text: `select ${kept} from mainstay_internal.imports
-        where state <> 'uploading' and ($2::uuid is null or id < $2::uuid) order by id desc limit $1::integer`,
-      values: [String(limit), before],
+        where state <> 'uploading' and ($2::uuid is null or id < $2::uuid) and ($3::text is null or owner = $3::text) order by id desc limit $1::integer`,
+      // The row policy alone would scan everybody's to find one's own.
+      values: [String(limit), before, isService(caller) ? null : ownerOf(caller)],
     },
   );
   return rows.map(([row]) => readKept(row!));
