@@ -1,7 +1,7 @@
 // `npm run bench [-- memory rest imports jobs]`: measures, and writes what it measured into docs/benchmarks.md.
 // Figures are never a test: a shared machine would fail it at random.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { arch, cpus, platform, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../docs/markdown.ts';
 import { benchImports } from './imports.ts';
@@ -12,39 +12,41 @@ import { placement, startBenchStack, type BenchStack, type Section } from './sta
 
 const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs };
 const page = join(import.meta.dirname, '../../docs/benchmarks.md');
+const head = '# Benchmarks\n\nWritten by `npm run bench`. Ratios within one table come from one run on one machine and can be compared; absolute figures say little about yours.\n';
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => benches[name] === undefined);
 if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}"; there are ${Object.keys(benches).join(', ')}.`);
 
 for (const name of asked.length === 0 ? Object.keys(benches) : asked) {
+  const busyBefore = loadavg()[0]!;
   // Each has a stack of its own, so that none measures what another left behind.
   const stack = await startBenchStack();
   try {
-    keep(name, render(await benches[name]!(stack)));
+    keep(name, render(await benches[name]!(stack), busyBefore));
   } finally {
     await stack.stop();
   }
 }
 process.exit(0);
 
-function render({ title, about, head, rows }: Section): string {
-  const text = `## ${title}\n\n${about}\n\n${table(head, rows)}`;
+function render({ title, about, head: columns, rows }: Section, busyBefore: number): string {
+  const text = `## ${title}\n\n${about}\n\n${table(columns, rows)}`;
   console.log(`\n${text}`);
-  return `${text}\n\n${surroundings()}`;
+  return `${text}\n\n${surroundings(busyBefore)}`;
 }
 
-function surroundings(): string {
+function surroundings(busyBefore: number): string {
+  // Who shares the machine sees it here: on a quiet one the load is near 0.
+  const others = `load before the start ${busyBefore.toFixed(1)}`;
   const cpu = cpus()[0]!.model.trim();
-  return `*${new Date().toISOString().slice(0, 10)}, ${platform()} ${arch()}, ${cpus().length} × ${cpu}, ${Math.round(totalmem() / 1024 ** 3)} GB, Node ${process.versions.node}, PostgreSQL 18 with durability on. ${placement}*`;
+  return `*${new Date().toISOString().slice(0, 10)}, ${platform()} ${arch()}, ${cpus().length} × ${cpu}, ${Math.round(totalmem() / 1024 ** 3)} GB, Node ${process.versions.node}, PostgreSQL 18 with durability on, ${others}. ${placement}*`;
 }
 
 /** Replaces one section of the page, and leaves the others as they were measured. */
 function keep(name: string, text: string): void {
-  const begin = `<!-- ${name} -->`;
-  const before = existsSync(page) ? readFileSync(page, 'utf8') : '# Benchmarks\n\nWritten by `npm run bench`. Ratios within one table come from one run on one machine and can be compared; absolute figures say little about yours.\n';
-  const sections = before.split(/\n(?=<!-- \w+ -->\n)/);
-  const others = sections.filter((section) => !section.startsWith(begin));
-  const at = sections.findIndex((section) => section.startsWith(begin));
-  others.splice(at < 0 ? others.length : at, 0, `${begin}\n\n${text}\n`);
-  writeFileSync(page, others.join('\n'));
+  const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
+  const kept = new Map([...before.matchAll(/<!-- (\w+) -->\n\n([^]*?)(?=\n<!-- |$)/g)].map((match) => [match[1]!, match[2]!.trim()]));
+  kept.set(name, text);
+  const sections = Object.keys(benches).flatMap((known) => (kept.has(known) ? [`<!-- ${known} -->\n\n${kept.get(known)}\n`] : []));
+  writeFileSync(page, [head, ...sections].join('\n'));
 }
