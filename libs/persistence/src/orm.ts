@@ -39,9 +39,9 @@ export function houseError(error: unknown, settings: Pick<Settings, 'dbPoolTimeo
   return isConnectionError(reported) ? new ConnectionLost(error, mayHaveCommitted) : reported;
 }
 
-/** The ORM copies every field of PostgreSQL's report into its own error; five-character codes are SQLSTATEs, the others the system's. */
+/** The ORM copies every field of PostgreSQL's report into its own error; five-character codes are SQLSTATEs, but for the system's EPIPE. */
 function databaseErrorOf(error: DriverException): unknown {
-  if (!/^[0-9A-Z]{5}$/.test(error.code ?? '')) return Object.assign(new Error(error.message, { cause: error }), { code: error.code });
+  if (!/^(?!EPIPE)[0-9A-Z]{5}$/.test(error.code ?? '')) return Object.assign(new Error(error.message, { cause: error }), { code: error.code });
   const reported = new pg.DatabaseError(error.message.split('\n - ')[0]!, 0, 'error');
   const { code, detail, hint, schema, table, column, constraint } = error as DriverException & Partial<pg.DatabaseError>;
   return Object.assign(reported, { code, detail, hint, schema, table, column, constraint, cause: error });
