@@ -7,7 +7,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statS
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, matchesGlob, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, startPostgres, startValkey } from '@mainstay/embedded';
+import { freePort, removePostgres, startPostgres, startValkey } from '@mainstay/embedded';
 import { parse as parseYaml } from 'yaml';
 import { importBundled } from '../tools/bundle.mjs';
 import { commandOf, copyOf, pairs, parseDockerfile } from '../tools/docker/dockerfile.mjs';
@@ -79,7 +79,8 @@ function cleanEnvironment(more) {
 async function startTargets(targets) {
   const password = 'onlyForThisCheck1234';
   const [dbPort, queuePort, apiPort] = [await freePort(), await freePort(), await freePort()];
-  const postgres = await startPostgres({ folder: join(folder, 'servers/postgres'), port: dbPort, password });
+  const data = join(folder, 'servers/postgres');
+  const postgres = await startPostgres({ folder: data, port: dbPort, password });
   const valkey = await startValkey({ port: queuePort, password });
   const { makeSecrets } = await importBundled('libs/auth/src/index.ts');
   const surroundings = {
@@ -97,6 +98,8 @@ async function startTargets(targets) {
     await Promise.all(running.map(({ ended }) => ended));
     await valkey.stop();
     await postgres.stop();
+    // Where the database's user cannot enter the folder, its data are elsewhere.
+    removePostgres(data);
   }
 }
 

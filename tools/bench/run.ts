@@ -17,10 +17,14 @@ const asked = process.argv.slice(2);
 const unknown = asked.find((name) => benches[name] === undefined);
 if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}"; there are ${Object.keys(benches).join(', ')}.`);
 
+let running: BenchStack | undefined;
+// The database and the queue do not hear Ctrl-C by themselves.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void (running?.stop() ?? Promise.resolve()).finally(() => process.exit(1)));
+
 for (const name of asked.length === 0 ? Object.keys(benches) : asked) {
   const busyBefore = loadavg()[0]!;
   // Each has a stack of its own, so that none measures what another left behind.
-  const stack = await startBenchStack();
+  const stack = (running = await startBenchStack());
   try {
     keep(name, render(await benches[name]!(stack), busyBefore));
   } finally {
