@@ -8,5 +8,7 @@ export default {
   tsconfig: 'tsconfig.base.json',
   // \0 and the runtime hold decorator helpers.
   external: (id) => !/^(\.|\/|\0|@mainstay\/|@oxc-project\/runtime)/.test(id),
+  // A package that nothing is used of is not loaded at all; this one alone is imported for what it does.
+  treeshake: { moduleSideEffects: (id, isExternal) => !isExternal || id === 'reflect-metadata' },
   output: { file: `dist/apps/${app}/main.js`, format: 'esm', sourcemap: true, codeSplitting: false },
 };
