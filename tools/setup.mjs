@@ -1,6 +1,6 @@
 // Runs on whatever Node the machine has: sees to it that node_modules is whole before anything else.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -17,20 +17,35 @@ if (!isComplete()) {
 }
 const bundled = `node_modules/node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
 if (!existsSync(bundled) && major < 24) {
-  stop(`No Node 24 comes by npm for ${process.platform}-${process.arch} (or optional packages were left out): install Node 24 or newer, or run "npm ci --include=optional".`);
+  stop(`No Node 24 comes by npm for ${process.platform}-${process.arch}: install Node 24 or newer.`);
 }
 
-/** npm writes node_modules/.package-lock.json last: a complete tree has one as new as the lock file. */
+/** npm writes node_modules/.package-lock.json last: a whole tree has one that names every package of the lock file. */
 function isComplete() {
-  const written = 'node_modules/.package-lock.json';
-  if (!existsSync(written)) return false;
-  const installed = JSON.parse(readFileSync(written, 'utf8')).packages ?? {};
-  const wanted = JSON.parse(readFileSync('package-lock.json', 'utf8')).packages ?? {};
-  if (statSync(written).size === 0) return false;
+  const installed = packagesOf('node_modules/.package-lock.json');
+  const wanted = packagesOf('package-lock.json');
+  const own = wanted['']?.optionalDependencies ?? {};
   return Object.entries(wanted).every(([path, entry]) => {
-    if (path === '' || entry.optional || entry.devOptional || !path.includes('node_modules/')) return true;
-    return installed[path]?.version === entry.version;
+    const isOurs = path.replace(/^node_modules\//, '') in own && isForThisMachine(entry);
+    if (!path.includes('node_modules/') || ((entry.optional || entry.devOptional) && !isOurs)) return true;
+    return installed[path] !== undefined && installed[path].version === entry.version;
   });
+}
+
+/** Of the packages that carry Node and the servers, those of other systems are left out. */
+function isForThisMachine({ os, cpu }) {
+  return (os?.includes(process.platform) ?? true) && (cpu?.includes(process.arch) ?? true);
+}
+
+/** Nothing, where an installation broke off before or while the file was written. */
+function packagesOf(file) {
+  if (!existsSync(file)) return {};
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages ?? {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    throw error;
+  }
 }
 
 function stop(sentence) {
