@@ -1,4 +1,4 @@
-import type { Settings } from '@mainstay/config';
+import { apiUrlOf, type Settings } from '@mainstay/config';
 import { isService, type Caller } from '@mainstay/domain';
 import { Controller, Get, Inject, UseGuards } from '@nestjs/common';
 import { Asker, CallerGuard } from './caller.guard.ts';
@@ -15,10 +15,10 @@ export class ConnectionController {
   @Get()
   connection(@Asker() caller: Caller): Record<string, unknown> {
     if (!isService(caller)) throw edgeFault('service_role_needed');
-    const { apiExternalUrl, host, port, publishableKey, anonKey, databaseUrl } = this.settings;
+    const { publishableKey, anonKey, databaseUrl } = this.settings;
     const database = new URL(databaseUrl!);
     database.username = 'postgres';
     database.password = '*****';
-    return { api_url: apiExternalUrl ?? `http://${host}:${port}`, publishable_key: publishableKey, anon_key: anonKey, database_url: database.href, version };
+    return { api_url: apiUrlOf(this.settings), publishable_key: publishableKey, anon_key: anonKey, database_url: database.href, version };
   }
 }

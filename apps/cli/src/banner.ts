@@ -1,5 +1,4 @@
-import type { Settings } from '@mainstay/config';
-import { apiUrlOf } from './home.ts';
+import { apiUrlOf, type Settings } from '@mainstay/config';
 
 /** What `npm start` prints once everything answers. */
 export function banner(settings: Settings, more: { secrets: string; logs: string; notes: readonly string[] }): string {

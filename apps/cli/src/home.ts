@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
-import type { Settings } from '@mainstay/config';
+import { apiUrlOf, type Settings } from '@mainstay/config';
 
 /** The folder that holds the embedded servers' data, the secrets and the logs. */
 export interface Home {
@@ -51,12 +51,7 @@ export function readRunFile(home: Home): RunFile | null {
   }
 }
 
-/** The URL under which clients reach the API: of the stack that runs in the home, or of the next one that will. */
-export function apiUrlOf(settings: Settings): string {
-  const address = settings.host === '0.0.0.0' ? '127.0.0.1' : settings.host;
-  return settings.apiExternalUrl ?? `http://${address}:${settings.port}`;
-}
-
+/** The URL of the API of the stack that runs in the home, or of the next one that will. */
 export function runningUrlOf(settings: Settings): string {
   return settings.apiExternalUrl ?? readRunFile(homeAt(settings.home))?.apiUrl ?? apiUrlOf(settings);
 }

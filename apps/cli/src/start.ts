@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { relative } from 'node:path';
 import { rmSync } from 'node:fs';
-import { readSettings, type Settings } from '@mainstay/config';
+import { apiUrlOf, readSettings, type Settings } from '@mainstay/config';
 import { findRoot, freePort, isPortFree, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
 import { Explained } from './explained.ts';
 import { startApp } from './app-process.ts';
-import { apiUrlOf, homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
+import { homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
 import { endLeftovers } from './leftovers.ts';
 import { Logs } from './logs.ts';
 import { applyProject, projectSettings } from './project.ts';

@@ -1,4 +1,4 @@
-import type { Settings } from '@mainstay/config';
+import { apiUrlOf, type Settings } from '@mainstay/config';
 import type { SessionFacts, User } from '@mainstay/persistence';
 import { SignJWT } from 'jose';
 import type { Keyring } from './keyring.ts';
@@ -18,7 +18,7 @@ export class AccessTokens {
     private readonly keyring: Keyring,
     private readonly settings: Pick<Settings, 'apiExternalUrl' | 'host' | 'port' | 'jwtAudience' | 'jwtExpirySeconds'>,
   ) {
-    this.issuer = `${settings.apiExternalUrl ?? `http://${settings.host}:${settings.port}`}/auth/v1`;
+    this.issuer = `${apiUrlOf(settings)}/auth/v1`;
   }
 
   async sign(user: User, session: SessionFacts): Promise<AccessToken> {
