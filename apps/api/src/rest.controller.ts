@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { Caller } from '@mainstay/domain';
 import { RestService, type RestAnswer, type RestRequest } from '@mainstay/rest';
 import { All, Controller, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
@@ -16,8 +17,23 @@ export class RestController {
 
   @All(['rest/v1', 'rest/v1/*'])
   async answer(@Asker() caller: Caller, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await send(reply, await this.rest.answer(readHttp(request), caller), request.method === 'HEAD');
+    const signal = leavingOf(reply);
+    try {
+      await send(reply, await this.rest.answer(readHttp(request), caller, { signal }), request.method === 'HEAD');
+    } catch (error) {
+      // Whoever left reads no answer, and that their query was cancelled is no error of ours.
+      if (!signal.aborted) throw error;
+    }
   }
+}
+
+/** Aborted when the client goes away before it has its answer. */
+function leavingOf({ raw }: FastifyReply): AbortSignal {
+  const leaving = new AbortController();
+  raw.once('close', () => {
+    if (!raw.writableFinished) leaving.abort();
+  });
+  return leaving.signal;
 }
 
 /** The request as a value; the dialect decodes path and query itself. */
@@ -44,5 +60,11 @@ async function send(reply: FastifyReply, { status, headers, body }: RestAnswer, 
   for (const [name, values] of Map.groupBy(headers, ([name]) => name.toLowerCase())) {
     reply.header(name, values.length === 1 ? values[0]![1] : values.map(([, value]) => value));
   }
-  await reply.send(isHead || body === null ? undefined : typeof body === 'string' ? body : Buffer.from(body));
+  await reply.send(isHead || body === null ? undefined : payloadOf(body));
+}
+
+/** A stream is read as fast as the client takes it, and ended when the client leaves. */
+function payloadOf(body: NonNullable<RestAnswer['body']>): string | Buffer | Readable {
+  if (typeof body === 'string') return body;
+  return body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Readable.from(body, { objectMode: false });
 }

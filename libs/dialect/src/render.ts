@@ -5,11 +5,14 @@ import type { CallPlan, DescribePlan, ReadPlan, StatementPlan, WritePlan } from 
 import { appliedHeader, type Preferences } from './preferences.ts';
 import type { Window } from './window.ts';
 
-/** An answer, ready to be sent. The body is PostgreSQL's text as it came, or the bytes of a media type of the database's own. */
+/**
+ * An answer, ready to be sent. The body is PostgreSQL's text as it came, the bytes of a media type of the database's own, or
+ * pieces that are made as they are sent.
+ */
 export interface RestAnswer {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
-  readonly body: string | Uint8Array | null;
+  readonly body: string | Uint8Array | AsyncIterable<Uint8Array> | null;
 }
 
 type Headers = (readonly [string, string])[];

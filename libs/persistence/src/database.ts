@@ -2,6 +2,7 @@ import pg from 'pg';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import { from as copyFrom } from 'pg-copy-streams';
+import { Cancellation } from './cancel.ts';
 import { copyOutValues } from './copy-out.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
 import { roundTrip } from './round-trip.ts';
@@ -16,6 +17,12 @@ export interface DatabaseOptions {
   readonly acquireTimeoutSeconds?: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName?: string;
+}
+
+/** Who waits for a piece of work. */
+export interface RunTerms {
+  /** Aborted when nobody waits any more: what runs is cancelled in PostgreSQL, and what has not begun never does. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** PostgreSQL as one login sees it: a pool of connections, and the two ways to use one. */
@@ -42,44 +49,48 @@ export class Database {
 
   /**
    * Runs one statement as `session` says, in a transaction of its own and a single round trip.
-   * @throws DatabaseError as PostgreSQL reports it; ConnectionLost; PoolTimeout.
+   * @throws DatabaseError as PostgreSQL reports it; ConnectionLost; PoolTimeout; the signal's reason.
    */
-  async once(session: Session, statement: Statement): Promise<Result> {
-    const client = await this.acquire();
+  async once(session: Session, statement: Statement, { signal }: RunTerms = {}): Promise<Result> {
+    const client = await this.acquire(signal);
+    const cancellation = signal === undefined ? null : new Cancellation(client, signal);
     try {
       const result = await roundTrip(client, openSession(session), statement);
-      client.release();
+      this.release(client, cancellation);
       return result;
     } catch (error) {
-      throw this.giveBack(client, error, session.isReadOnly !== true);
+      throw this.giveBack(client, error, session.isReadOnly !== true, cancellation);
     }
   }
 
   /**
    * Runs `work` in an ordinary transaction: commits what it returns, rolls back what it throws.
-   * @throws whatever `work` throws; DatabaseError, ConnectionLost, PoolTimeout.
+   * @throws whatever `work` throws; DatabaseError, ConnectionLost, PoolTimeout; the signal's reason.
    */
-  async transaction<T>(session: Session, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const client = await this.acquire();
+  async transaction<T>(session: Session, work: (tx: Transaction) => Promise<T>, { signal }: RunTerms = {}): Promise<T> {
+    const client = await this.acquire(signal);
+    const cancellation = signal === undefined ? null : new Cancellation(client, signal);
     let isCommitting = false;
     try {
       await client.query(beginOf(session));
-      const tx = new OpenTransaction(client);
+      const tx = new OpenTransaction(client, signal);
       await tx.become(session);
       const value = await work(tx);
+      signal?.throwIfAborted();
       isCommitting = true;
       const answer = await client.query('commit');
       // COMMIT of a transaction that already failed answers ROLLBACK and no error.
       if (answer.command !== 'COMMIT') throw new Error('the transaction had failed and was rolled back');
-      client.release();
+      this.release(client, cancellation);
       return value;
     } catch (error) {
       if (!isConnectionError(error) && !isCommitting) {
         const rolledBack = await client.query('rollback').then(() => true, () => false);
-        client.release(!rolledBack);
+        if (rolledBack) this.release(client, cancellation);
+        else this.discard(client, cancellation);
         throw error;
       }
-      throw this.giveBack(client, error, isCommitting);
+      throw this.giveBack(client, error, isCommitting, cancellation);
     }
   }
 
@@ -117,7 +128,14 @@ export class Database {
     if (!this.pool.ended && !this.pool.ending) await this.pool.end();
   }
 
-  private async acquire(): Promise<pg.PoolClient> {
+  private async acquire(signal?: AbortSignal): Promise<pg.PoolClient> {
+    const client = await this.connect();
+    if (!signal?.aborted) return client;
+    client.release();
+    throw signal.reason;
+  }
+
+  private async connect(): Promise<pg.PoolClient> {
     try {
       return await this.pool.connect();
     } catch (error) {
@@ -127,13 +145,25 @@ export class Database {
     }
   }
 
+  /** Gives a client to the next user; one that is being cancelled only when that can no longer hit the next user. */
+  private release(client: pg.PoolClient, cancellation: Cancellation | null): void {
+    const asked = cancellation?.settled() ?? null;
+    if (asked === null) client.release();
+    else void asked.then((isOver) => client.release(!isOver));
+  }
+
+  private discard(client: pg.PoolClient, cancellation: Cancellation | null): void {
+    void cancellation?.settled();
+    client.release(true);
+  }
+
   /** Returns a client after an error: a broken connection is destroyed, never given to the next caller. */
-  private giveBack(client: pg.PoolClient, error: unknown, mayHaveCommitted: boolean): unknown {
+  private giveBack(client: pg.PoolClient, error: unknown, mayHaveCommitted: boolean, cancellation: Cancellation | null = null): unknown {
     if (!isConnectionError(error)) {
-      client.release();
+      this.release(client, cancellation);
       return error;
     }
-    client.release(true);
+    this.discard(client, cancellation);
     return error instanceof ConnectionLost ? error : new ConnectionLost(error, mayHaveCommitted);
   }
 }
@@ -148,11 +178,17 @@ const asText = { getTypeParser: () => (value: string) => value } as unknown as p
 
 class OpenTransaction implements Transaction {
   private depth = 0;
+  private cursors = 0;
 
-  constructor(private readonly client: pg.PoolClient) {}
+  constructor(
+    private readonly client: pg.PoolClient,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
 
   // Unnamed even where the statement has a name: `once` and pg each keep a list of their own of what a connection has prepared.
   async run(statement: Statement): Promise<Result> {
+    // A request to cancel that arrives between two statements is dropped by PostgreSQL.
+    this.signal?.throwIfAborted();
     const { text, values } = statement;
     const answer = await this.client.query({ text, values: values as unknown[], rowMode: 'array', types: asText });
     return { fields: answer.fields.map((field) => field.name), rows: answer.rows as (string | null)[][], rowCount: answer.rowCount ?? 0 };
@@ -161,6 +197,17 @@ class OpenTransaction implements Transaction {
   async rows<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     const { rows } = await this.client.query(text, values as unknown[]);
     return rows as R[];
+  }
+
+  async *pages(statement: Statement, rowsPerPage: number): AsyncGenerator<Result['rows'], void, undefined> {
+    const name = `"pages_${(this.cursors += 1)}"`;
+    await this.run({ text: `declare ${name} no scroll cursor for ${statement.text}`, values: statement.values });
+    for (;;) {
+      const { rows } = await this.run({ text: `fetch forward ${rowsPerPage} from ${name}`, values: [] });
+      if (rows.length > 0) yield rows;
+      if (rows.length < rowsPerPage) break;
+    }
+    await this.run({ text: `close ${name}`, values: [] });
   }
 
   async savepoint<T>(work: () => Promise<T>): Promise<T> {

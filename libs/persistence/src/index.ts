@@ -3,7 +3,7 @@ export type { AuthSession } from './auth-session.entity.ts';
 export { quoteName, quoteText } from './administrator.ts';
 export { createCollection, listCollections, type Access, type Collection, type CollectionDraft, type FieldDraft } from './collections.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
-export { Database, type DatabaseOptions } from './database.ts';
+export { Database, type DatabaseOptions, type RunTerms } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
 export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
 export {

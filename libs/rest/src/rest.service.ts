@@ -1,6 +1,6 @@
-import { compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withEstimate, type Compiled, type Outcome, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
+import { compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withEstimate, type Compiled, type Outcome, type Plan, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
 import { isService, type Caller } from '@mainstay/domain';
-import { ConnectionLost, isDatabaseError, type Database, type Result, type Session, type Statement, type Transaction } from '@mainstay/persistence';
+import { ConnectionLost, isDatabaseError, sessionOf, type Database, type Result, type RunTerms, type Session, type Statement, type Transaction } from '@mainstay/persistence';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
 import { restSession } from './rest-session.ts';
@@ -24,17 +24,34 @@ export class RestService {
    * The whole life of a data request. Each stage takes the last one's value; none calls back.
    * @throws Fault for every answer that is a refusal, the database's own among them.
    */
-  async answer(http: RestRequest, caller: Caller): Promise<RestAnswer> {
-    const known = this.schema.current();
-    const request = parse(http, known.options, { mayChooseTx: isService(caller) });
-    const plan = makePlan(request, known.cache, known.options);
-    if (plan.kind === 'describe') return renderDescription(plan);
-    const statements = compile(plan);
-    const session = restSession(http, plan, caller, known);
+  async answer(http: RestRequest, caller: Caller, terms: RunTerms = {}): Promise<RestAnswer> {
+    const asked = this.read(http, caller);
+    if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
+    const work = this.prepare(asked.plan, asked);
+    return this.answerWith(work, () => this.untilSettled(() => this.run(work, terms)));
+  }
+
+  /**
+   * Answers a request inside a transaction that is open: one of many that commit, or not, together. Whether it may write is
+   * the transaction's matter, and undoing it is its owner's. @throws Fault as `answer` does; the transaction has failed then.
+   */
+  async answerWithin(tx: Transaction, http: RestRequest, caller: Caller): Promise<RestAnswer> {
+    const asked = this.read(http, caller);
+    if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
+    const work = this.prepare(asked.plan, asked);
+    return this.answerWith(work, async () => {
+      await tx.become({ ...work.session, settings: { ...work.session.settings, ...noAnswerSettings } });
+      return runSteps(tx, work);
+    });
+  }
+
+  /** Opens a transaction as the caller for requests that `answerWithin` answers. It is done again where another hindered it. */
+  async transaction<T>(caller: Caller, access: Pick<Session, 'isReadOnly' | 'isolation'>, work: (tx: Transaction) => Promise<T>, terms: RunTerms = {}): Promise<T> {
+    const session = { ...sessionOf(caller), ...access };
     try {
-      return render(plan, await this.untilSettled(() => this.run(plan, statements, session, known)));
+      return await this.untilSettled(() => this.database.transaction(session, work, terms));
     } catch (error) {
-      throw answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: plan.access.isReadOnly });
+      throw answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: access.isReadOnly === true });
     }
   }
 
@@ -54,38 +71,53 @@ export class RestService {
     }
   }
 
+  private read(http: RestRequest, caller: Caller): Asked {
+    const known = this.schema.current();
+    const request = parse(http, known.options, { mayChooseTx: isService(caller) });
+    return { http, caller, known, plan: makePlan(request, known.cache, known.options) };
+  }
+
+  private prepare(plan: StatementPlan, { http, caller, known }: Asked): Work {
+    return { plan, caller, statements: compile(plan), session: restSession(http, plan, caller, known), preRequest: known.options.preRequest };
+  }
+
+  private async answerWith({ plan, caller }: Work, run: () => Promise<Outcome>): Promise<RestAnswer> {
+    try {
+      return render(plan, await run());
+    } catch (error) {
+      throw answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: plan.access.isReadOnly });
+    }
+  }
+
   /** One round trip where it will do; an open transaction where the outcome may be undone or several statements are needed. */
-  private async run(plan: StatementPlan, statements: Compiled, session: Session, known: Known): Promise<Outcome> {
-    const { access } = plan;
-    const isSimple = !access.mustWatch && !access.mustRollBack && statements.estimate === null && session.isolation === undefined && known.options.preRequest === null;
-    if (!isSimple) return this.runInSteps(plan, statements, session, known);
-    const result = await this.onceOrAgain(session, this.named(statements.main));
-    const outcome = plan.answer.media.kind === 'plan' ? readExplained(result.rows) : readOutcome(result.rows);
+  private async run(work: Work, terms: RunTerms): Promise<Outcome> {
+    const { plan, statements, session } = work;
+    const { mustWatch, mustRollBack } = plan.access;
+    const isSimple = !mustWatch && !mustRollBack && statements.estimate === null && session.isolation === undefined && work.preRequest === null;
+    if (!isSimple) return this.runInTransaction(work, terms);
+    const result = await this.onceOrAgain(session, this.named(statements.main), terms);
+    const outcome = outcomeOf(plan, result);
     verify(plan, outcome);
     return outcome;
   }
 
   /** A read may be repeated: if the connection broke, nothing happened. */
-  private async onceOrAgain(session: Session, statement: Statement): Promise<Result> {
+  private async onceOrAgain(session: Session, statement: Statement, terms: RunTerms): Promise<Result> {
     try {
-      return await this.database.once(session, statement);
+      return await this.database.once(session, statement, terms);
     } catch (error) {
       if (!(error instanceof ConnectionLost) || !session.isReadOnly) throw error;
-      return await this.database.once(session, statement);
+      return await this.database.once(session, statement, terms);
     }
   }
 
-  private async runInSteps(plan: StatementPlan, { main, estimate }: Compiled, session: Session, { options }: Known): Promise<Outcome> {
+  private async runInTransaction(work: Work, terms: RunTerms): Promise<Outcome> {
+    const steps = async (tx: Transaction): Promise<Outcome> => {
+      const outcome = await runSteps(tx, work);
+      return work.plan.access.mustRollBack ? rollBack(tx, outcome) : outcome;
+    };
     try {
-      return await this.database.transaction(session, async (tx) => {
-        if (options.preRequest !== null) await tx.run({ text: preRequestSql(options.preRequest), values: [] });
-        const { rows } = await tx.run(main);
-        let outcome = plan.answer.media.kind === 'plan' ? readExplained(rows) : readOutcome(rows);
-        verify(plan, outcome);
-        if (estimate !== null) outcome = withEstimate(plan, outcome, (await tx.run(estimate)).rows);
-        if (plan.access.mustRollBack) await rollBack(tx, outcome);
-        return outcome;
-      });
+      return await this.database.transaction(work.session, steps, terms);
     } catch (error) {
       if (error instanceof RolledBack) return error.outcome;
       throw error;
@@ -96,6 +128,37 @@ export class RestService {
     const name = this.names.of(text);
     return name === null ? { text, values } : { text, values, name };
   }
+}
+
+/** A request with what is to be done for it. */
+interface Asked {
+  readonly http: RestRequest;
+  readonly caller: Caller;
+  readonly known: Known;
+  readonly plan: Plan;
+}
+
+/** What is to be run, and as whom. */
+interface Work {
+  readonly plan: StatementPlan;
+  readonly caller: Caller;
+  readonly statements: Compiled;
+  readonly session: Session;
+  readonly preRequest: Known['options']['preRequest'];
+}
+
+/** An answer's settings last as long as the transaction: the next request in it must not find those of the one before. */
+const noAnswerSettings = { 'response.headers': '', 'response.status': '' };
+
+async function runSteps(tx: Transaction, { plan, statements: { main, estimate }, preRequest }: Work): Promise<Outcome> {
+  if (preRequest !== null) await tx.run({ text: preRequestSql(preRequest), values: [] });
+  const outcome = outcomeOf(plan, await tx.run(main));
+  verify(plan, outcome);
+  return estimate === null ? outcome : withEstimate(plan, outcome, (await tx.run(estimate)).rows);
+}
+
+function outcomeOf(plan: StatementPlan, { rows }: Result): Outcome {
+  return plan.answer.media.kind === 'plan' ? readExplained(rows) : readOutcome(rows);
 }
 
 /** Thrown through the transaction to undo it; carries the answer out. */

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import type { RestAnswer } from '@mainstay/dialect';
 import { Fault, makeCaller, type Caller } from '@mainstay/domain';
 import type { Settings } from '@mainstay/config';
@@ -94,18 +95,19 @@ async function ask(rest: RestService, line: string, { as = service, headers = {}
   const [path, query = ''] = target.split(/\?(.*)/s) as [string, string?];
   const bytes = body === undefined ? null : body instanceof Uint8Array ? body : new TextEncoder().encode(typeof body === 'string' ? body : JSON.stringify(body));
   try {
-    return shown(await rest.answer({ method, path, query, headers, body: bytes }, as));
+    return await shown(await rest.answer({ method, path, query, headers, body: bytes }, as));
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     return { status: error.status, headers: error.headers, body: { code: error.code, message: error.message, details: error.details, hint: error.hint } };
   }
 }
 
-function shown({ status, headers, body }: RestAnswer): Answered {
-  return { status, headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])), body: parsed(body) };
+async function shown({ status, headers, body }: RestAnswer): Promise<Answered> {
+  const whole = body === null || typeof body === 'string' || body instanceof Uint8Array ? body : await text(body);
+  return { status, headers: Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])), body: parsed(whole) };
 }
 
-function parsed(body: RestAnswer['body']): unknown {
+function parsed(body: string | Uint8Array | null): unknown {
   if (body instanceof Uint8Array) return body;
   try {
     return body === null || body === '' ? null : JSON.parse(body);
