@@ -19,9 +19,10 @@ export function settingsPage(): string {
   ]);
 }
 
-function row({ name, synonyms, type, default: value, defaultText, meaning, isSecret }: Setting<unknown>): string[] {
+function row({ name, synonyms, type, default: value, defaultText, meaning, isSecret, asPostgrest }: Setting<unknown>): string[] {
   const also = synonyms.length === 0 ? '' : ` Also: ${synonyms.map(code).join(', ')}.`;
-  const otherwise = defaultText ?? (value === null ? 'none' : code(String(value)));
+  const shown = (given: unknown, text: string | null): string => text ?? (given === null || given === '' || (Array.isArray(given) && given.length === 0) ? 'none' : code(String(given)));
+  const otherwise = shown(value, defaultText) + (asPostgrest === null ? '' : `; with \`PGRST_DB_URI\`: ${shown(asPostgrest.default, asPostgrest.text)}`);
   return [code(name), type + (isSecret && !type.includes('secret') ? ', secret' : ''), otherwise, meaning + also];
 }
 

@@ -1,4 +1,4 @@
 export { apiUrlOf } from './api-url.ts';
-export { readSettings, SettingError } from './read-settings.ts';
+export { overruled, readSettings, SettingError, standsInForPostgrest } from './read-settings.ts';
 export { settings, type SettingKey, type Settings } from './settings.ts';
 export type { Setting } from './setting.ts';

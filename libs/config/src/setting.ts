@@ -11,8 +11,14 @@ export interface Setting<T> {
   readonly defaultText: string | null;
   readonly meaning: string;
   readonly isSecret: boolean;
+  /** What holds instead of the default where Mainstay stands in for PostgREST: only where PostgREST's own default differs. */
+  readonly asPostgrest: { readonly default: T; readonly text: string | null } | null;
+  /** The empty text is a value and not the same as nothing. */
+  readonly takesEmpty: boolean;
   /** Throws an `Error` whose message says what would be right. */
   readonly read: (text: string) => T;
+  /** Reads names that only begin with `name`, which then ends with `*`. */
+  readonly readMany: ((found: Readonly<Record<string, string>>) => T) | null;
 }
 
 interface Terms<T> {
@@ -21,10 +27,25 @@ interface Terms<T> {
   readonly synonyms?: readonly string[];
   readonly defaultText?: string;
   readonly isSecret?: boolean;
+  readonly takesEmpty?: boolean;
+  readonly asPostgrest?: T;
+  readonly asPostgrestText?: string;
 }
 
 function setting<T>(name: string, type: string, terms: Terms<T>, read: (text: string) => T): Setting<T> {
-  return { name, type, read, default: terms.default, meaning: terms.meaning, synonyms: terms.synonyms ?? [], defaultText: terms.defaultText ?? null, isSecret: terms.isSecret ?? false };
+  return {
+    name,
+    type,
+    read,
+    readMany: null,
+    default: terms.default,
+    meaning: terms.meaning,
+    synonyms: terms.synonyms ?? [],
+    defaultText: terms.defaultText ?? null,
+    isSecret: terms.isSecret ?? false,
+    takesEmpty: terms.takesEmpty ?? false,
+    asPostgrest: terms.asPostgrest === undefined ? null : { default: terms.asPostgrest, text: terms.asPostgrestText ?? null },
+  };
 }
 
 /** Free text; the empty string counts as not set. */
@@ -71,10 +92,34 @@ export function flag(name: string, terms: Terms<boolean>): Setting<boolean> {
   });
 }
 
-/** One of a few words. */
-export function choice<C extends string>(name: string, choices: readonly C[], terms: Terms<C>): Setting<C> {
+/** A place on disk, a path of the API, or another text that must have a form of its own. */
+export function formed<T extends string | null>(name: string, right: string, pattern: RegExp, terms: Terms<T>): Setting<T | string> {
+  return setting<T | string>(name, right, terms, (value) => {
+    if (!pattern.test(value)) throw new Error(right);
+    return value;
+  });
+}
+
+/** An address to bind to. PostgREST's words for any address (`*`, `*4`, `!4`, `*6`, `!6`) are understood. */
+export function address(name: string, terms: Terms<string>): Setting<string> {
+  return setting<string>(name, 'address', terms, (value) => {
+    const any = /^[*!]([46]?)$/.exec(value);
+    if (any === null) return value;
+    return any[1] === '6' ? '::' : '0.0.0.0';
+  });
+}
+
+/** Settings whose names begin alike, such as `PGRST_APP_SETTINGS_*`; the rest of each name is its key. */
+export function family(prefix: string, type: string, terms: Omit<Terms<Readonly<Record<string, string>>>, 'default'>): Setting<Readonly<Record<string, string>>> {
+  const row = setting<Readonly<Record<string, string>>>(`${prefix}*`, type, { ...terms, default: {} }, () => ({}));
+  return { ...row, defaultText: 'none', readMany: (found) => ({ ...found }) };
+}
+
+/** One of a few words; `otherWords` are those that others use for one of them. */
+export function choice<C extends string>(name: string, choices: readonly C[], terms: Terms<C>, otherWords: Readonly<Record<string, C>> = {}): Setting<C> {
   return setting<C>(name, choices.join(' | '), terms, (value) => {
-    const found = choices.find((c) => c === value.toLowerCase());
+    const word = value.toLowerCase();
+    const found = choices.find((c) => c === word) ?? (Object.hasOwn(otherWords, word) ? otherWords[word] : undefined);
     if (found === undefined) throw new Error(`one of ${choices.join(', ')}`);
     return found;
   });

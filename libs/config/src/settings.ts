@@ -1,10 +1,19 @@
-import { bytes, choice, flag, integer, list, secret, text, url } from './setting.ts';
+import { address, bytes, choice, family, flag, formed, integer, list, secret, text, url } from './setting.ts';
 
 /** Every setting of the house. A new one is a row here and nowhere else; `docs/settings.md` is written from it. */
 export const settings = {
   // Where things are
-  host: text('HOST', { default: '127.0.0.1', meaning: 'Address that the API binds to. `0.0.0.0` opens it to the network.', synonyms: ['PGRST_SERVER_HOST'] }),
-  port: integer('PORT', 0, 65_535, { default: 54_321, meaning: 'Port of the API and the console.', synonyms: ['PGRST_SERVER_PORT'] }),
+  host: address('HOST', { default: '127.0.0.1', asPostgrest: '0.0.0.0', meaning: 'Address that the API binds to. `0.0.0.0` opens it to the network.', synonyms: ['PGRST_SERVER_HOST'] }),
+  port: integer('PORT', 0, 65_535, { default: 54_321, asPostgrest: 3000, meaning: 'Port of the API and the console.', synonyms: ['PGRST_SERVER_PORT'] }),
+  restPath: formed('MAINSTAY_REST_PATH', 'a path that begins with / and does not end with it, such as /rest/v1, or / alone', /^\/$|^(\/[\w.-]+)+$/, {
+    default: '/rest/v1',
+    asPostgrest: '/',
+    meaning: 'Where the data API is reached. `/` leaves room for no other surface, so it needs `PGRST_DB_URI` alone.',
+  }),
+  unixSocket: text('PGRST_SERVER_UNIX_SOCKET', { default: null, meaning: 'Path of a Unix socket that the API listens on instead of HOST and PORT.' }),
+  unixSocketMode: formed('PGRST_SERVER_UNIX_SOCKET_MODE', 'an octal mode from 600 to 777', /^[67][0-7]{2}$/, { default: '660', meaning: 'Mode of the Unix socket’s file.' }),
+  adminHost: address('PGRST_ADMIN_SERVER_HOST', { default: '127.0.0.1', asPostgrest: '0.0.0.0', meaning: 'Address of the port for health checks.' }),
+  adminPort: integer('PGRST_ADMIN_SERVER_PORT', 0, 65_535, { default: null, meaning: 'Port of its own for health checks: `/live` and `/ready`, as PostgREST’s admin server has them.' }),
   apiExternalUrl: url('API_EXTERNAL_URL', ['http', 'https'], {
     default: null,
     defaultText: 'http://HOST:PORT',
@@ -22,9 +31,19 @@ export const settings = {
     defaultText: 'the embedded PostgreSQL',
     meaning: 'An outside PostgreSQL (15 to 18) instead of the embedded one, as its administrator: used for set-up and migrations only. The services log in with roles of their own.',
   }),
+  dbUri: text('PGRST_DB_URI', {
+    default: null,
+    isSecret: true,
+    meaning:
+      'With it and without DATABASE_URL, Mainstay stands in for PostgREST: it serves somebody’s existing database as this login, at `/`, and keeps nothing of its own there. ' +
+      'A URL, keywords such as `host=db user=authenticator`, or `@` and the path of a file that holds them.',
+  }),
   dbSocket: text('MAINSTAY_DB_SOCKET', { default: null, defaultText: 'TCP', meaning: 'Folder of PostgreSQL’s Unix socket; set by `npm start` for its own api and worker, since the socket is faster than TCP.' }),
   postgresPassword: secret('POSTGRES_PASSWORD', 1, { default: null, defaultText: 'random at first start', meaning: 'Password of the logins `postgres` and `supabase_admin`.' }),
   dbPoolSize: integer('PGRST_DB_POOL', 1, 1000, { default: 10, meaning: 'Database connections that each API process keeps for data requests.' }),
+  dbPoolLifetimeSeconds: integer('PGRST_DB_POOL_MAX_LIFETIME', 0, 86_400, { default: 1800, meaning: 'Seconds after which a database connection is closed and made anew; 0 is never.' }),
+  dbPoolIdleSeconds: integer('PGRST_DB_POOL_MAX_IDLETIME', 0, 86_400, { default: 30, meaning: 'Seconds after which an idle database connection is closed; 0 is never.', synonyms: ['PGRST_DB_POOL_TIMEOUT'] }),
+  dbPreparedStatements: flag('PGRST_DB_PREPARED_STATEMENTS', { default: true, meaning: 'Prepares statements by name. Off behind a pooler that gives each transaction another connection.' }),
   dbPoolTimeoutSeconds: integer('PGRST_DB_POOL_ACQUISITION_TIMEOUT', 1, 600, { default: 10, meaning: 'Seconds that a request waits for a connection before it is answered 504 (PGRST003).' }),
 
   // Queue
@@ -36,7 +55,7 @@ export const settings = {
   jwtSecret: secret('JWT_SECRET', 32, {
     default: null,
     defaultText: 'random at first start',
-    meaning: 'Shared secret of HS256 tokens, among them the JWT style API keys.',
+    meaning: 'Shared secret of HS256 tokens, among them the JWT style API keys. Also a JWK or a JWK set in JSON, and `@` with the path of a file that holds it.',
     synonyms: ['GOTRUE_JWT_SECRET', 'PGRST_JWT_SECRET', 'SUPABASE_JWT_SECRET'],
   }),
   jwtKeys: secret('JWT_KEYS', 2, { default: null, defaultText: 'an ES256 key made at first start', meaning: 'JWK set with the private keys that sign access tokens; the first signs, all verify.', synonyms: ['GOTRUE_JWT_KEYS'] }),
@@ -44,15 +63,45 @@ export const settings = {
   serviceRoleKey: secret('SERVICE_ROLE_KEY', 20, { default: null, defaultText: 'made from JWT_SECRET', meaning: 'JWT style API key of role `service_role`. It opens everything: keep it on servers.', synonyms: ['SUPABASE_SERVICE_ROLE_KEY', 'SUPABASE_SERVICE_KEY'] }),
   publishableKey: secret('SUPABASE_PUBLISHABLE_KEY', 20, { default: null, defaultText: 'random at first start', meaning: 'Opaque API key (`sb_publishable_…`) of role `anon`.' }),
   secretKey: secret('SUPABASE_SECRET_KEY', 20, { default: null, defaultText: 'random at first start', meaning: 'Opaque API key (`sb_secret_…`) of role `service_role`.' }),
-  jwtAudience: text('JWT_AUD', { default: 'authenticated', meaning: 'Audience (`aud`) of access tokens; a token with another one is refused.', synonyms: ['GOTRUE_JWT_AUD', 'PGRST_JWT_AUD'] }),
+  jwtSecretIsBase64: flag('PGRST_JWT_SECRET_IS_BASE64', { default: false, meaning: 'The shared secret is bytes written in base64 (the URL-safe letters also).', synonyms: ['PGRST_SECRET_IS_BASE64'] }),
+  jwtRoleClaimKey: text('PGRST_JWT_ROLE_CLAIM_KEY', {
+    default: '$.role',
+    meaning: 'Where a token says the role: a JSONPath such as `$.realm.roles[0]`, or PostgREST’s older form such as `.realm.roles[?(@ ^== "app_")]`.',
+    synonyms: ['PGRST_ROLE_CLAIM_KEY'],
+  }),
+  jwtCacheMaxEntries: integer('PGRST_JWT_CACHE_MAX_ENTRIES', 0, 1_000_000, { default: 10_000, asPostgrest: 1000, meaning: 'How many proved tokens are remembered, about 1 kB each; 0 proves each anew.' }),
+  jwtAudience: text('JWT_AUD', { default: 'authenticated', asPostgrest: '', asPostgrestText: 'any', meaning: 'Audience (`aud`) of access tokens; a token with another one is refused.', synonyms: ['GOTRUE_JWT_AUD', 'PGRST_JWT_AUD'] }),
   jwtExpirySeconds: integer('JWT_EXPIRY', 30, 604_800, { default: 3600, meaning: 'Seconds that an access token lives.', synonyms: ['GOTRUE_JWT_EXP', 'JWT_EXP'] }),
 
   // Data API
-  dbSchemas: list('PGRST_DB_SCHEMAS', { default: ['public', 'graphql_public'], defaultText: 'public,graphql_public', meaning: 'Schemas that `/rest/v1` exposes; the first is the default.', synonyms: ['PGRST_DB_SCHEMA'] }),
-  dbExtraSearchPath: list('PGRST_DB_EXTRA_SEARCH_PATH', { default: ['public', 'extensions'], defaultText: 'public,extensions', meaning: 'Schemas added to the `search_path` of every data request.' }),
-  dbAnonRole: text('PGRST_DB_ANON_ROLE', { default: 'anon', meaning: 'Role of a request without a token.' }),
-  dbMaxRows: integer('PGRST_DB_MAX_ROWS', 0, 10_000_000, { default: 1000, meaning: 'Most rows that a read or a function gives, at the top and in every embed.', synonyms: ['PGRST_MAX_ROWS'] }),
+  dbSchemas: list('PGRST_DB_SCHEMAS', { default: ['public', 'graphql_public'], defaultText: 'public,graphql_public', asPostgrest: ['public'], meaning: 'Schemas that `/rest/v1` exposes; the first is the default.', synonyms: ['PGRST_DB_SCHEMA'] }),
+  dbExtraSearchPath: list('PGRST_DB_EXTRA_SEARCH_PATH', { default: ['public', 'extensions'], defaultText: 'public,extensions', asPostgrest: ['public'], takesEmpty: true, meaning: 'Schemas added to the `search_path` of every data request.' }),
+  dbAnonRole: text('PGRST_DB_ANON_ROLE', { default: 'anon', asPostgrest: '', asPostgrestText: 'none: a token is needed', meaning: 'Role of a request without a token.' }),
+  dbMaxRows: integer('PGRST_DB_MAX_ROWS', 0, 10_000_000, { default: 1000, asPostgrest: 0, asPostgrestText: 'no limit', meaning: 'Most rows that a read or a function gives, at the top and in every embed; 0 is no limit.', synonyms: ['PGRST_MAX_ROWS'] }),
   dbAggregatesEnabled: flag('PGRST_DB_AGGREGATES_ENABLED', { default: false, meaning: 'Allows `sum()`, `avg()`, `count()`, `min()` and `max()` in `select`.' }),
+  dbPlanEnabled: flag('PGRST_DB_PLAN_ENABLED', { default: false, meaning: 'Gives plans to whoever asks with `Accept: application/vnd.pgrst.plan`.' }),
+  dbPreRequest: text('PGRST_DB_PRE_REQUEST', { default: null, meaning: 'Function that runs before every data request, as the caller and in the same transaction.', synonyms: ['PGRST_PRE_REQUEST'] }),
+  dbTxEnd: choice('PGRST_DB_TX_END', ['commit', 'commit-allow-override', 'rollback', 'rollback-allow-override'], {
+    default: 'commit',
+    meaning: 'How a data request’s transaction ends, and whether `Prefer: tx` may say otherwise. Outside compatible mode the service role always may.',
+  }),
+  dbHoistedTxSettings: list('PGRST_DB_HOISTED_TX_SETTINGS', {
+    default: ['statement_timeout', 'plan_filter.statement_cost_limit', 'default_transaction_isolation'],
+    meaning: 'Settings of a function that hold from the start of its transaction.',
+  }),
+  dbConfig: flag('PGRST_DB_CONFIG', { default: true, meaning: 'Reads settings from the database: `ALTER ROLE authenticator SET pgrst.db_schemas = …`, by the login that serves data requests. They overrule the others.' }),
+  dbPreConfig: text('PGRST_DB_PRE_CONFIG', { default: null, meaning: 'Function that sets `pgrst.…` settings, called before they are read from the database.' }),
+  dbChannel: text('PGRST_DB_CHANNEL', { default: 'pgrst', meaning: 'Channel of `NOTIFY` on which the schema cache and the settings are told to be read anew.' }),
+  dbChannelEnabled: flag('PGRST_DB_CHANNEL_ENABLED', { default: true, meaning: 'Listens on the channel.' }),
+  appSettings: family('PGRST_APP_SETTINGS_', 'text', { meaning: '`PGRST_APP_SETTINGS_X` is there for SQL as `current_setting(\'app.settings.X\')`.' }),
+  openapiMode: choice('PGRST_OPENAPI_MODE', ['follow-privileges', 'ignore-privileges', 'disabled'], { default: 'follow-privileges', meaning: 'What the description at the root shows: what the role may use, or everything; `disabled` gives none.' }),
+  openapiSecurityActive: flag('PGRST_OPENAPI_SECURITY_ACTIVE', { default: false, meaning: 'The description at the root says how a token is sent.' }),
+  openapiServerProxyUri: text('PGRST_OPENAPI_SERVER_PROXY_URI', { default: null, meaning: 'The URL under which clients reach the data API, for its description; a proxy may stand there.' }),
+  dbRootSpec: text('PGRST_DB_ROOT_SPEC', { default: null, meaning: 'Function that answers at the root instead of the description.', synonyms: ['PGRST_ROOT_SPEC'] }),
+  clientErrorVerbosity: choice('PGRST_CLIENT_ERROR_VERBOSITY', ['verbose', 'minimal'], { default: 'verbose', meaning: '`minimal` leaves `details` and `hint` out of the data API’s errors.' }),
+  corsAllowedOrigins: list('PGRST_SERVER_CORS_ALLOWED_ORIGINS', { default: [], defaultText: 'any', meaning: 'Origins whose pages may call the data API with credentials.' }),
+  traceHeader: text('PGRST_SERVER_TRACE_HEADER', { default: null, meaning: 'Header that the data API’s answers bring back as it came.' }),
+  isTimingShown: flag('PGRST_SERVER_TIMING_ENABLED', { default: false, meaning: 'Adds `Server-Timing` to the data API’s answers.' }),
   maxBodyBytes: bytes('MAINSTAY_MAX_BODY', { default: 10 * 1024 ** 2, defaultText: '10MB', meaning: 'Largest body of a request, after decompression; imports are streamed and have their own limits.' }),
 
   // Sign-in
@@ -71,7 +120,7 @@ export const settings = {
   workerAliveFile: text('MAINSTAY_WORKER_ALIVE_FILE', { default: null, meaning: 'File that a worker touches every few seconds while it makes progress, for the health check of its container.' }),
 
   // Logs
-  logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', meaning: 'How much is logged.', synonyms: ['GOTRUE_LOG_LEVEL'] }),
+  logLevel: choice('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', asPostgrest: 'error', meaning: 'How much is logged; `crit` is PostgREST’s word for `fatal`.', synonyms: ['GOTRUE_LOG_LEVEL', 'PGRST_LOG_LEVEL'] }, { crit: 'fatal' }),
 };
 
 type Rows = typeof settings;
