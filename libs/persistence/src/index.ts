@@ -6,6 +6,7 @@ export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, Pool
 export { Database, type DatabaseOptions, type RunTerms } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
 export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
+export { keepReply, recallReply, type KeptReply } from './kept-replies.ts';
 export {
   asEngine, assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
   type ClaimedJob, type Completion, type JobError, type Lease, type ReapedJob, type Standing,

@@ -165,7 +165,7 @@ describe('schemas', () => {
     const found = await rows<{ role: string }>(
       `select rolname as role from pg_roles where has_schema_privilege(oid, 'mainstay_internal', 'usage') and not rolsuper and rolname !~ '^pg_' order by 1`,
     );
-    expect(found.map(({ role }) => role)).toEqual(['mainstay_api', 'mainstay_worker']);
+    expect(found.map(({ role }) => role)).toEqual(['authenticator', 'mainstay_api', 'mainstay_worker']);
   });
 
   it('no SECURITY DEFINER function of ours is without a pinned search_path', async () => {
