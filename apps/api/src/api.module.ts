@@ -1,9 +1,9 @@
 import { ImportsService, JobsService } from '@mainstay/automation';
-import { AuthModule } from '@mainstay/auth';
+import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
-import { RestService, SchemaKeeper } from '@mainstay/rest';
+import { RestService, SchemaKeeper, termsSource } from '@mainstay/rest';
 import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
@@ -68,7 +68,7 @@ function databases(settings: Settings): Provider[] {
 
 function services(settings: Settings): Provider[] {
   return [
-    { provide: SchemaKeeper, inject: [callersDatabase], useFactory: (database: Database) => makeSchemaKeeper(settings, database) },
+    { provide: SchemaKeeper, inject: [callersDatabase, Callers], useFactory: (database: Database, callers: Callers) => makeSchemaKeeper(settings, database, callers) },
     { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
@@ -77,18 +77,14 @@ function services(settings: Settings): Provider[] {
   ];
 }
 
-function makeSchemaKeeper(settings: Settings, database: Database): SchemaKeeper {
+function makeSchemaKeeper(settings: Settings, database: Database, callers: Callers): SchemaKeeper {
   const logger = new Logger('schema cache');
-  const terms = {
-    schemas: settings.dbSchemas,
-    extraSearchPath: settings.dbExtraSearchPath,
-    maxRows: settings.dbMaxRows === 0 ? null : settings.dbMaxRows,
-    areAggregatesAllowed: settings.dbAggregatesEnabled,
-    arePlansAllowed: false,
-    preRequest: null,
-    transactionEnd: 'commit',
-  } as const;
-  return new SchemaKeeper(database, makeListener(settings, 'authenticator'), terms, (error) => logger.error({ event: 'schema cache not loaded', error: (error as Error).message }));
+  const source = termsSource(settings, {
+    onSettings: (all) => void callers.adopt(all).catch((error: Error) => logger.error({ event: 'keys not read', error: error.message })),
+    onRefused: (error) => logger.warn({ event: 'setting in the database has no effect', error: error.message }),
+  });
+  const listener = settings.dbChannelEnabled ? makeListener(settings, 'authenticator') : null;
+  return new SchemaKeeper(database, listener, source, (error) => logger.error({ event: 'schema cache not loaded', error: (error as Error).message }));
 }
 
 function makeReadiness(database: Database, rest: RestService): Readiness {

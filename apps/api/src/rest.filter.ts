@@ -28,7 +28,7 @@ export class RestFilter implements ExceptionFilter {
 
 /** The answer for errors that have one; null for what nobody foresaw. */
 function faultOf(error: unknown): Fault | null {
-  if (error instanceof CallerFault) return new Fault(error.pgrstCode, { status: error.status, message: error.message }, { headers: error.headers, cause: error });
+  if (error instanceof CallerFault) return new Fault(error.pgrstCode, { status: error.status, message: error.message }, { details: error.details, headers: error.headers, cause: error });
   if (error instanceof Fault) return error;
   // Nest and Fastify refuse some requests before the controller sees them: their 4xx is the caller's to mend.
   const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | null)?.statusCode;

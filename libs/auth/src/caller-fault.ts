@@ -14,16 +14,19 @@ export type CallerFaultReason =
   /** The API key is none of ours, or no longer. */
   | 'key'
   /** Guests are not let in here. */
-  | 'guest';
+  | 'guest'
+  /** A token came, and there is no key to verify any. */
+  | 'keyless';
 
-const pgrstCodes: Readonly<Record<CallerFaultReason, string>> = { empty: 'PGRST301', unreadable: 'PGRST301', key: 'PGRST301', claims: 'PGRST303', guest: 'PGRST302' };
+const pgrstCodes: Readonly<Record<CallerFaultReason, string>> = { empty: 'PGRST301', unreadable: 'PGRST301', key: 'PGRST301', claims: 'PGRST303', guest: 'PGRST302', keyless: 'PGRST300' };
 
 /** The proof of who asks was refused: 401 in every protocol of ours but GoTrue's, which has a 403 for bad tokens. */
 export class CallerFault extends Fault {
   readonly reason: CallerFaultReason;
 
-  constructor(reason: CallerFaultReason, message: string, more: { readonly cause?: unknown } = {}) {
-    super('unauthorized', { status: 401, message }, { ...more, headers: { 'www-authenticate': challenge(reason, message) } });
+  constructor(reason: CallerFaultReason, message: string, more: { readonly cause?: unknown; readonly details?: string } = {}) {
+    const isOurs = reason === 'keyless';
+    super('unauthorized', { status: isOurs ? 500 : 401, message }, { ...more, headers: isOurs ? {} : { 'www-authenticate': challenge(reason, message) } });
     this.reason = reason;
   }
 

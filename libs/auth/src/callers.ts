@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
-import type { Settings } from '@mainstay/config';
+import { standsInForPostgrest, type Settings } from '@mainstay/config';
 import { makeCaller, type Caller, type Claims } from '@mainstay/domain';
 import { LRUCache } from 'lru-cache';
 import { CallerFault } from './caller-fault.ts';
-import { isOpaqueKey, type Keyring } from './keyring.ts';
+import { parseClaimPath, type ClaimPath } from './claim-path.ts';
+import { isOpaqueKey, Keyring, type KeySettings } from './keyring.ts';
 import { leewaySeconds, verifyToken } from './verify-token.ts';
 
 /** What a request brought to show who asks. Null: not there at all; an empty bearer is something else, and refused. */
@@ -22,24 +23,43 @@ interface Proof {
   readonly validUntilSeconds: number;
 }
 
+/** What decides who a token's bearer is. */
+type CallerSettings = Pick<Settings, 'dbAnonRole' | 'jwtAudience'> & Partial<Pick<Settings, 'jwtRoleClaimKey' | 'jwtCacheMaxEntries' | 'databaseUrl' | 'dbUri'>>;
+
+/** All that a reload may replace; replaced together, so that no token is proved by half of a change. */
+interface Terms {
+  readonly keyring: Keyring;
+  /** Null where guests are not let in. */
+  readonly guest: Caller | null;
+  readonly roleOf: ClaimPath;
+  readonly audience: string;
+  /** Tokens of others: they may have no end, and no API key comes with them. */
+  readonly isOutside: boolean;
+  /** Keyed by digest, so that looking a secret up does not compare it letter by letter. Null remembers nothing. */
+  readonly proofs: LRUCache<string, Proof> | null;
+}
+
 /** Proves who asks, and remembers it: the same token is verified once, not once per request. */
 export class Callers {
-  /** Keyed by digest, so that looking a secret up does not compare it letter by letter. */
-  private readonly proofs = new LRUCache<string, Proof>({ max: remembered });
-  private readonly guest: Caller;
+  private terms: Terms;
 
   constructor(
-    private readonly keyring: Keyring,
-    private readonly settings: Pick<Settings, 'dbAnonRole' | 'jwtAudience'>,
+    keyring: Keyring,
+    settings: CallerSettings,
     private readonly nowSeconds: () => number = () => Date.now() / 1000,
   ) {
-    this.guest = makeCaller('anonymous', {}, settings.dbAnonRole);
+    this.terms = termsOf(keyring, settings);
+  }
+
+  /** Takes over other keys and rules; what was proved by the old ones is forgotten. @throws Error that names the setting; the old ones then hold. */
+  async adopt(settings: KeySettings & CallerSettings): Promise<void> {
+    this.terms = termsOf(await Keyring.readAny(settings), settings);
   }
 
   /** The caller, if everything that they brought was proved before and still holds. */
   remembered(credentials: Credentials): Caller | null {
-    const { key, bearer } = credentials;
-    if (key === null && bearer === null) return this.guest;
+    const { key, bearer } = this.heard(credentials);
+    if (key === null && bearer === null) return this.terms.guest;
     const byKey = key === null || key === bearer ? null : this.known(key);
     if (bearer === null) return byKey;
     return key !== null && key !== bearer && byKey === null ? null : this.known(bearer);
@@ -48,12 +68,12 @@ export class Callers {
   /**
    * Who asks: a user's token decides over the key that came with it, and the key must hold all the same.
    * Nothing at all is a guest.
-   * @throws CallerFault when anything that was brought does not hold.
+   * @throws CallerFault when anything that was brought does not hold, or guests are not let in.
    */
   async prove(credentials: Credentials): Promise<Caller> {
-    const { key, bearer } = credentials;
+    const { key, bearer } = this.heard(credentials);
     const byKey = key === null ? null : await this.proveKey(key);
-    if (bearer === null) return byKey ?? this.guest;
+    if (bearer === null) return byKey ?? this.guest();
     if (bearer === '') throw new CallerFault('empty', 'Empty JWT is sent in Authorization header');
     return bearer === key ? byKey! : this.proveOne(bearer);
   }
@@ -68,34 +88,66 @@ export class Callers {
     }
   }
 
+  /** Where Mainstay stands in for PostgREST nobody gave out API keys, and clients that send one all the same are served. */
+  private heard(credentials: Credentials): Credentials {
+    return this.terms.isOutside ? { key: null, bearer: credentials.bearer } : credentials;
+  }
+
+  private guest(): Caller {
+    if (this.terms.guest === null) throw new CallerFault('guest', 'Anonymous access is disabled');
+    return this.terms.guest;
+  }
+
   private async proveOne(text: string): Promise<Caller> {
     const known = this.known(text);
     if (known !== null) return known;
-    const proof = isOpaqueKey(text) ? this.proofOfOpaqueKey(text) : await this.proofOfToken(text);
-    this.proofs.set(digestOf(text), proof);
+    const { terms } = this;
+    const isOpaque = isOpaqueKey(text) && (terms.keyring.hasOpaqueKeys || !terms.isOutside);
+    const proof = isOpaque ? proofOfOpaqueKey(text, terms) : await this.proofOfToken(text, terms);
+    terms.proofs?.set(digestOf(text), proof);
     return proof.caller;
   }
 
-  private proofOfOpaqueKey(text: string): Proof {
-    const role = this.keyring.roleOfOpaqueKey(text);
-    if (role === null) throw new CallerFault('unreadable', 'Invalid API key');
-    return { caller: makeCaller('key', { role }, this.settings.dbAnonRole), validUntilSeconds: Infinity };
-  }
-
-  private async proofOfToken(text: string): Promise<Proof> {
-    const claims = await verifyToken(text, this.keyring, { audience: this.settings.jwtAudience, nowSeconds: this.nowSeconds() });
+  private async proofOfToken(text: string, { keyring, audience, isOutside, roleOf }: Terms): Promise<Proof> {
+    if (!keyring.canVerify) throw new CallerFault('keyless', 'Server lacks JWT secret');
+    const claims = await verifyToken(text, keyring, { audience, nowSeconds: this.nowSeconds(), mayLastForEver: isOutside });
     const kind = typeof claims['sub'] === 'string' && claims['sub'] !== '' ? 'user' : 'key';
-    return { caller: makeCaller(kind, claims, this.settings.dbAnonRole), validUntilSeconds: expiryOf(claims) + leewaySeconds };
+    const role = textOf(roleOf(claims)) ?? this.guest().role;
+    return { caller: makeCaller(kind, { ...claims, role }), validUntilSeconds: expiryOf(claims) + leewaySeconds };
   }
 
   private known(text: string): Caller | null {
-    const proof = this.proofs.get(digestOf(text));
+    const proof = this.terms.proofs?.get(digestOf(text));
     return proof !== undefined && proof.validUntilSeconds > this.nowSeconds() ? proof.caller : null;
   }
 }
 
+function termsOf(keyring: Keyring, settings: CallerSettings): Terms {
+  const mostProofs = settings.jwtCacheMaxEntries ?? remembered;
+  return {
+    keyring,
+    guest: settings.dbAnonRole === '' ? null : makeCaller('anonymous', {}, settings.dbAnonRole),
+    roleOf: parseClaimPath(settings.jwtRoleClaimKey ?? '$.role'),
+    audience: settings.jwtAudience,
+    isOutside: standsInForPostgrest(settings),
+    proofs: mostProofs === 0 ? null : new LRUCache({ max: mostProofs }),
+  };
+}
+
+function proofOfOpaqueKey(text: string, { keyring }: Terms): Proof {
+  const role = keyring.roleOfOpaqueKey(text);
+  if (role === null) throw new CallerFault('unreadable', 'Invalid API key');
+  return { caller: makeCaller('key', { role }), validUntilSeconds: Infinity };
+}
+
+/** A role is a text; PostgREST takes any other value by its JSON. */
+function textOf(value: unknown): string | null {
+  if (value === undefined || value === null || value === '') return null;
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
 function expiryOf(claims: Claims): number {
-  return claims['exp'] as number;
+  return typeof claims['exp'] === 'number' ? claims['exp'] : Infinity;
 }
 
 function digestOf(text: string): string {

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
+import { fittingKeys, readOutsideKeys, type OutsideKey } from './outside-keys.ts';
 
 /** A key of ours: it is used with its own algorithm and with no other. */
 export interface TokenKey {
@@ -17,16 +18,16 @@ export interface SigningKey extends TokenKey {
 const algorithms = ['ES256', 'RS256', 'EdDSA', 'HS256'];
 
 /** The settings that hold keys. */
-export type KeySettings = Pick<Settings, 'jwtSecret' | 'jwtKeys' | 'publishableKey' | 'secretKey'>;
+export type KeySettings = Pick<Settings, 'jwtSecret' | 'jwtKeys' | 'publishableKey' | 'secretKey'> & Partial<Pick<Settings, 'jwtSecretIsBase64'>>;
 
 /** All keys of ours: what signs, what verifies, what is published, and the opaque API keys. */
 export class Keyring {
   private readonly byKid: ReadonlyMap<string, TokenKey>;
 
   private constructor(
-    readonly signing: SigningKey,
-    /** The shared secret of HS256 tokens; they need no `kid`. */
-    private readonly shared: TokenKey | null,
+    private readonly ownSigning: SigningKey | null,
+    /** The shared secret of HS256 tokens, which need no `kid`, or the keys of others that stand in its place. */
+    private readonly shared: readonly OutsideKey[],
     named: readonly SigningKey[],
     /** The public halves, as `/.well-known/jwks.json` gives them: a shared secret never stands there. */
     readonly published: { readonly keys: readonly JWK[] },
@@ -35,24 +36,43 @@ export class Keyring {
     this.byKid = new Map(named.map((key) => [key.kid!, key]));
   }
 
+  /** The key that signs. @throws Error where only tokens of others are verified. */
+  get signing(): SigningKey {
+    if (this.ownSigning === null) throw new Error('JWT_KEYS or JWT_SECRET is needed: without a key no token can be signed.');
+    return this.ownSigning;
+  }
+
   /** Reads the keys of the settings. @throws Error with one sentence that names the setting. */
   static async read(settings: KeySettings): Promise<Keyring> {
+    const keyring = await Keyring.readAny(settings);
+    return keyring.signing && keyring;
+  }
+
+  /** As `read`, but a key that signs may be missing, and so may every key. */
+  static async readAny(settings: KeySettings): Promise<Keyring> {
     const jwks = settings.jwtKeys === null ? [] : parseKeySet(settings.jwtKeys);
     const named = await Promise.all(jwks.map(readKey));
-    const secret = settings.jwtSecret === null ? null : Buffer.from(settings.jwtSecret);
-    const shared = secret === null ? null : { kid: null, alg: 'HS256', verifying: secret, signing: secret };
-    const signing = named[0] ?? shared;
-    if (signing === null) throw new Error('JWT_KEYS or JWT_SECRET is needed: without a key no token can be signed.');
-    return new Keyring(signing, shared, named, { keys: await Promise.all(jwks.filter((jwk) => jwk.kty !== 'oct').map(publicHalf)) }, opaqueKeys(settings));
+    const shared = settings.jwtSecret === null ? [] : await readOutsideKeys(settings.jwtSecret, settings.jwtSecretIsBase64 ?? false);
+    return new Keyring(named[0] ?? signingSecret(shared), shared, named, { keys: await Promise.all(jwks.filter((jwk) => jwk.kty !== 'oct').map(publicHalf)) }, opaqueKeys(settings));
   }
 
   /**
-   * The key for a token's header, or null. The algorithm belongs to the key: a header that asks for another is not served,
-   * so a public key can never be taken for a shared secret. A `kid` is looked up among ours and nowhere else.
+   * The keys that may have signed a token with this header. The algorithm belongs to the key: a header that asks for another
+   * is not served, so a public key can never be taken for a shared secret. A `kid` is looked up among these and nowhere else.
    */
-  keyFor(header: { readonly alg?: unknown; readonly kid?: unknown }): TokenKey | null {
-    const key = header.kid === undefined ? this.shared : typeof header.kid === 'string' ? this.byKid.get(header.kid) : undefined;
-    return key !== undefined && key !== null && key.alg === header.alg ? key : null;
+  keysFor(header: { readonly alg?: unknown; readonly kid?: unknown }): readonly TokenKey[] {
+    const own = typeof header.kid === 'string' ? this.byKid.get(header.kid) : undefined;
+    return own !== undefined ? (own.alg === header.alg ? [own] : []) : fittingKeys(this.shared, header);
+  }
+
+  /** Whether there is any key that a token could be verified with. */
+  get canVerify(): boolean {
+    return this.byKid.size > 0 || this.shared.length > 0;
+  }
+
+  /** Whether there are opaque keys that a request could show. */
+  get hasOpaqueKeys(): boolean {
+    return this.opaque.length > 0;
   }
 
   /** The role of an opaque API key, or null. Every key is compared, by digest and in constant time. */
@@ -60,6 +80,12 @@ export class Keyring {
     const digest = sha256(key);
     return this.opaque.reduce<string | null>((found, candidate) => (timingSafeEqual(candidate.digest, digest) ? candidate.role : found), null);
   }
+}
+
+/** A shared secret signs as well where there is no better key; keys of others cannot. */
+function signingSecret([only, ...others]: readonly OutsideKey[]): SigningKey | null {
+  const secret = only?.byAlgorithm.get('HS256');
+  return others.length > 0 || only?.kid !== null || secret === undefined ? null : { ...secret, signing: secret.verifying };
 }
 
 /** True for the style of key that no token has: it is looked up, never decoded. */

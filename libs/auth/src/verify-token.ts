@@ -1,5 +1,5 @@
 import type { Claims } from '@mainstay/domain';
-import { compactVerify, decodeProtectedHeader, errors, type ProtectedHeaderParameters } from 'jose';
+import { compactVerify, decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import { CallerFault } from './caller-fault.ts';
 import type { Keyring, TokenKey } from './keyring.ts';
 
@@ -16,13 +16,16 @@ const texts = {
   future: 'JWT issued at future',
   key: 'No suitable key or wrong key type',
   audience: 'JWT not in audience',
+  audienceType: "The JWT 'aud' claim must be a string or an array of strings",
   notYet: 'JWT not yet valid',
   claims: 'Parsing claims failed',
 };
 
 export interface VerifyTerms {
-  /** The `aud` that a token must have, if it has one. */
+  /** The `aud` that a token must have, if it has one; empty lets every audience in. */
   readonly audience: string;
+  /** Tokens of ours end; those of others may last for ever. */
+  readonly mayLastForEver?: boolean;
   readonly nowSeconds: number;
 }
 
@@ -32,9 +35,8 @@ export interface VerifyTerms {
  */
 export async function verifyToken(token: string, keyring: Keyring, terms: VerifyTerms): Promise<Claims> {
   const header = readHeader(token);
-  const key = chooseKey(header, keyring);
-  const claims = parseClaims(await verifiedPayload(token, key));
-  checkTimes(claims, terms.nowSeconds);
+  const claims = parseClaims(await verifiedPayload(token, chooseKeys(header, keyring)));
+  checkTimes(claims, terms);
   checkAudience(claims, terms.audience);
   return claims;
 }
@@ -49,19 +51,25 @@ function readHeader(token: string): ProtectedHeaderParameters {
   }
 }
 
-function chooseKey(header: ProtectedHeaderParameters, keyring: Keyring): TokenKey {
+function chooseKeys(header: ProtectedHeaderParameters, keyring: Keyring): readonly TokenKey[] {
+  if (header.alg === 'none') throw new CallerFault('unreadable', texts.algorithm, { details: "JWT is unsecured but expected 'alg' was not 'none'" });
   if (forbiddenHeaders.some((name) => name in header)) throw new CallerFault('unreadable', texts.algorithm);
-  const key = keyring.keyFor(header);
-  if (key === null) throw new CallerFault('unreadable', texts.key);
-  return key;
+  const keys = keyring.keysFor(header);
+  if (keys.length === 0) throw new CallerFault('unreadable', texts.key, { details: 'No suitable key was found to decode the JWT' });
+  return keys;
 }
 
-async function verifiedPayload(token: string, key: TokenKey): Promise<Uint8Array> {
-  try {
-    return (await compactVerify(token, key.verifying, { algorithms: [key.alg] })).payload;
-  } catch (cause) {
-    throw new CallerFault('unreadable', cause instanceof errors.JOSEAlgNotAllowed ? texts.algorithm : texts.crypto, { cause });
+/** The payload, if one of the keys signed it. */
+async function verifiedPayload(token: string, keys: readonly TokenKey[]): Promise<Uint8Array> {
+  let cause: unknown;
+  for (const key of keys) {
+    try {
+      return (await compactVerify(token, key.verifying, { algorithms: [key.alg] })).payload;
+    } catch (error) {
+      cause = error;
+    }
   }
+  throw new CallerFault('unreadable', texts.key, { details: 'None of the keys was able to decode the JWT', cause });
 }
 
 function parseClaims(payload: Uint8Array): Claims {
@@ -75,10 +83,10 @@ function parseClaims(payload: Uint8Array): Claims {
   return claims as Claims;
 }
 
-function checkTimes(claims: Claims, nowSeconds: number): void {
+function checkTimes(claims: Claims, { nowSeconds, mayLastForEver = false }: VerifyTerms): void {
   const exp = timeOf(claims, 'exp');
-  if (exp === null) throw new CallerFault('claims', "The JWT 'exp' claim is missing");
-  if (exp + leewaySeconds <= nowSeconds) throw new CallerFault('claims', texts.expired);
+  if (exp === null && !mayLastForEver) throw new CallerFault('claims', "The JWT 'exp' claim is missing");
+  if (exp !== null && exp + leewaySeconds <= nowSeconds) throw new CallerFault('claims', texts.expired);
   if ((timeOf(claims, 'nbf') ?? 0) - leewaySeconds > nowSeconds) throw new CallerFault('claims', texts.notYet);
   if ((timeOf(claims, 'iat') ?? 0) - leewaySeconds > nowSeconds) throw new CallerFault('claims', texts.future);
 }
@@ -94,5 +102,8 @@ function timeOf(claims: Claims, name: string): number | null {
 function checkAudience(claims: Claims, audience: string): void {
   const given = claims['aud'];
   if (given === undefined || given === null || given === '') return;
+  const isList = Array.isArray(given) && given.every((item) => typeof item === 'string');
+  if (typeof given !== 'string' && !isList) throw new CallerFault('claims', texts.audienceType);
+  if (audience === '' || (isList && given.length === 0)) return;
   if (given !== audience && !(Array.isArray(given) && given.includes(audience))) throw new CallerFault('claims', texts.audience);
 }

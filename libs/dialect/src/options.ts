@@ -13,5 +13,15 @@ export interface RestOptions {
   /** Function that runs before every request. */
   readonly preRequest: QualifiedName | null;
   readonly transactionEnd: 'commit' | 'rollback';
+  /** Whose `Prefer: tx` is heard; the service's where it is not said. */
+  readonly whoChoosesTx?: 'nobody' | 'service' | 'everybody';
+  /** Role of a request without a token, to whom a missing right is 401; empty is none. */
+  readonly guestRole?: string;
+  /** Settings of a function that hold from the start of its transaction. */
+  readonly hoistedSettings?: readonly string[];
+  /** Settings that every request has, by their whole name. */
+  readonly appSettings?: Readonly<Record<string, string>>;
+  /** Answers tell how long each stage took. */
+  readonly isTimingShown?: boolean;
   readonly limits: Limits;
 }

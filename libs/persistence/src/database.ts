@@ -17,6 +17,11 @@ export interface DatabaseOptions {
   readonly acquireTimeoutSeconds?: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName?: string;
+  /** Seconds after which an idle connection is closed, and any connection; 0 is never. */
+  readonly maxIdleSeconds?: number;
+  readonly maxLifetimeSeconds?: number;
+  /** Off behind a pooler that gives each transaction another connection: nothing is prepared by name. */
+  readonly isPrepared?: boolean;
 }
 
 /** Who waits for a piece of work. */
@@ -29,15 +34,18 @@ export interface RunTerms {
 export class Database {
   private readonly pool: pg.Pool;
   private readonly acquireTimeoutSeconds: number;
+  private readonly isPrepared: boolean;
 
   constructor(options: DatabaseOptions) {
     this.acquireTimeoutSeconds = options.acquireTimeoutSeconds ?? 10;
+    this.isPrepared = options.isPrepared ?? true;
     this.pool = new pg.Pool({
       ...options.connection,
       max: options.max,
       application_name: options.applicationName,
       connectionTimeoutMillis: this.acquireTimeoutSeconds * 1000,
-      idleTimeoutMillis: 30_000,
+      idleTimeoutMillis: (options.maxIdleSeconds ?? 30) * 1000,
+      maxLifetimeSeconds: options.maxLifetimeSeconds ?? 0,
       keepAlive: true,
       allowExitOnIdle: true,
     });
@@ -55,7 +63,8 @@ export class Database {
     const client = await this.acquire(signal);
     const cancellation = signal === undefined ? null : new Cancellation(client, signal);
     try {
-      const result = await roundTrip(client, openSession(session), statement);
+      const opening = openSession(session);
+      const result = this.isPrepared ? await roundTrip(client, opening, statement) : await roundTrip(client, unnamed(opening), unnamed(statement));
       this.release(client, cancellation);
       return result;
     } catch (error) {
@@ -168,6 +177,10 @@ export class Database {
   }
 }
 
+function unnamed({ text, values }: Statement): Statement {
+  return { text, values };
+}
+
 function beginOf(session: Session): string {
   const isolation = session.isolation === undefined ? '' : ` isolation level ${session.isolation}`;
   return `begin${isolation}${session.isReadOnly ? ' read only' : ''}`;
@@ -199,13 +212,14 @@ class OpenTransaction implements Transaction {
     return rows as R[];
   }
 
-  async *pages(statement: Statement, rowsPerPage: number): AsyncGenerator<Result['rows'], void, undefined> {
+  async *pages(statement: Statement, rowsPerPage: number | (() => number)): AsyncGenerator<Result['rows'], void, undefined> {
     const name = `"pages_${(this.cursors += 1)}"`;
     await this.run({ text: `declare ${name} no scroll cursor for ${statement.text}`, values: statement.values });
     for (;;) {
-      const { rows } = await this.run({ text: `fetch forward ${rowsPerPage} from ${name}`, values: [] });
+      const most = typeof rowsPerPage === 'number' ? rowsPerPage : rowsPerPage();
+      const { rows } = await this.run({ text: `fetch forward ${most} from ${name}`, values: [] });
       if (rows.length > 0) yield rows;
-      if (rows.length < rowsPerPage) break;
+      if (rows.length < most) break;
     }
     await this.run({ text: `close ${name}`, values: [] });
   }

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
-import type { Settings } from '@mainstay/config';
+import { standsInForPostgrest, type Settings } from '@mainstay/config';
 import type pg from 'pg';
+import { readConnectionString } from './connection-string.ts';
 import { Database } from './database.ts';
 import { Listener } from './listen.ts';
 
@@ -14,8 +15,12 @@ export function loginPassword(settings: Pick<Settings, 'secret'>, login: Login):
   return createHmac('sha256', settings.secret).update(`login:${login}`).digest('base64url');
 }
 
-/** Where the database is, for the given login; `null` is the administrator of DATABASE_URL. */
+/**
+ * Where the database is, for the given login; `null` is the administrator of DATABASE_URL. Where Mainstay stands in for
+ * PostgREST there is one login, whatever its name is, and it serves data requests.
+ */
 export function connectionOf(settings: Settings, login: Login | null): pg.ClientConfig {
+  if (standsInForPostgrest(settings) && login === 'authenticator') return readConnectionString(settings.dbUri!);
   if (settings.databaseUrl === null) throw new Error('DATABASE_URL is not set');
   const url = new URL(settings.databaseUrl);
   if (login !== null) {
@@ -38,6 +43,9 @@ export function makeDatabase(settings: Settings, login: Login | null, options: {
     connection: connectionOf(settings, login),
     max: options.max ?? settings.dbPoolSize,
     acquireTimeoutSeconds: settings.dbPoolTimeoutSeconds,
+    maxIdleSeconds: settings.dbPoolIdleSeconds,
+    maxLifetimeSeconds: settings.dbPoolLifetimeSeconds,
+    isPrepared: settings.dbPreparedStatements,
     applicationName: options.applicationName ?? `mainstay ${login ?? 'set-up'}`,
   });
 }

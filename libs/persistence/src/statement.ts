@@ -29,7 +29,7 @@ export interface Transaction {
   /** Runs SQL of ours with bound values and gives rows as objects with JavaScript types (bigint and numeric as text). */
   rows<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
   /** Runs a query and gives its rows a page at a time; PostgreSQL makes the next page when it is asked for, so memory stays flat. */
-  pages(statement: Statement, rowsPerPage: number): AsyncIterable<Result['rows']>;
+  pages(statement: Statement, rowsPerPage: number | (() => number)): AsyncIterable<Result['rows']>;
   /** Runs `work` between a savepoint and its release; a throw rolls back to the savepoint and goes on up. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
   /** `COPY … FROM STDIN` of the given text; gives the number of rows. */

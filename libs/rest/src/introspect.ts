@@ -1,5 +1,5 @@
-import type { Catalogue } from '@mainstay/dialect';
-import type { Database } from '@mainstay/persistence';
+import type { Catalogue, QualifiedName, RestOptions } from '@mainstay/dialect';
+import type { Database, Session } from '@mainstay/persistence';
 
 /** With an empty path every name that PostgreSQL writes is qualified, and so true wherever it is used. */
 const session = { role: null, settings: { search_path: '' }, isReadOnly: true };
@@ -8,16 +8,41 @@ const session = { role: null, settings: { search_path: '' }, isReadOnly: true };
  * Reads the system catalogue for the exposed schemas: one statement, one document.
  * Catalogue tables are open to every login, so the least of them will do.
  */
-export async function readCatalogue(database: Database, schemas: readonly string[], searchPath: readonly string[]): Promise<Catalogue> {
-  const result = await database.once(session, { text: catalogueSql, values: [JSON.stringify(schemas), JSON.stringify([...schemas, ...searchPath])] });
+export async function readCatalogue(database: Database, { schemas, extraSearchPath, hoistedSettings = defaultHoisted }: Pick<RestOptions, 'schemas' | 'extraSearchPath' | 'hoistedSettings'>): Promise<Catalogue> {
+  const values = [schemas, [...schemas, ...extraSearchPath], hoistedSettings].map((list) => JSON.stringify(list));
+  const result = await database.once(session, { text: catalogueSql, values });
   return JSON.parse(result.rows[0]![0]!) as Catalogue;
 }
 
-/** What `ALTER ROLE <login> SET pgrst.…` says, the database's own settings before the general ones. Names without `pgrst.`. */
-export async function readLoginSettings(database: Database): Promise<Readonly<Record<string, string>>> {
-  const result = await database.once(session, { text: loginSettingsSql, values: [] });
-  return JSON.parse(result.rows[0]![0]!) as Record<string, string>;
+/**
+ * What the database says about our settings, names without `pgrst.`: `ALTER ROLE <login> IN DATABASE … SET pgrst.…`, then the
+ * same for all databases, then what the function sets.
+ */
+export async function readLoginSettings(database: Database, preConfig: QualifiedName | null): Promise<Readonly<Record<string, string>>> {
+  const { rows } = await database.once(session, { text: loginSettingsSql, values: [] });
+  const ofRole = JSON.parse(rows[0]![0]!) as Record<string, string>;
+  return preConfig === null ? ofRole : { ...(await settingsSetBy(database, preConfig)), ...ofRole };
 }
+
+/** What a function sets with `set_config('pgrst.…', …)`. It may not write, and what it sets dies with the transaction. */
+async function settingsSetBy(database: Database, { schema, name }: QualifiedName): Promise<Record<string, string>> {
+  const quote = (word: string): string => `"${word.replaceAll('"', '""')}"`;
+  const asLogin: Session = { role: null, settings: {}, isReadOnly: true };
+  const { rows } = await database.transaction(asLogin, async (tx) => {
+    await tx.run({ text: `select ${schema === '' ? '' : `${quote(schema)}.`}${quote(name)}()`, values: [] });
+    return tx.run({ text: 'select name, current_setting($1 || name, true) from json_array_elements_text($2) name', values: ['pgrst.', JSON.stringify(names)] });
+  });
+  return Object.fromEntries(rows.filter((row): row is [string, string] => row[1] !== null && row[1] !== ''));
+}
+
+/** The settings that a function may set. */
+const names = [
+  'client_error_verbosity', 'db_aggregates_enabled', 'db_anon_role', 'db_extra_search_path', 'db_hoisted_tx_settings', 'db_max_rows', 'db_plan_enabled', 'db_pre_request', 'db_prepared_statements',
+  'db_root_spec', 'db_schemas', 'db_tx_end', 'jwt_aud', 'jwt_role_claim_key', 'jwt_secret', 'jwt_secret_is_base64', 'openapi_mode', 'openapi_security_active', 'openapi_server_proxy_uri',
+  'server_cors_allowed_origins', 'server_timing_enabled', 'server_trace_header',
+];
+
+const defaultHoisted = ['statement_timeout', 'plan_filter.statement_cost_limit', 'default_transaction_isolation'];
 
 const loginSettingsSql = `
 select coalesce(json_object_agg(name, value order by is_general desc), '{}')
@@ -142,11 +167,12 @@ select json_build_object(
         'isVoid', t.oid = 'void'::regtype),
       'volatility', case f.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
       'isVariadic', f.provariadic <> 0,
-      'isolation', (select substr(c, 31) from unnest(f.proconfig) c where c like 'default_transaction_isolation=%' limit 1),
+      'isolation', (select substr(c, 31) from unnest(f.proconfig) c where c like 'default_transaction_isolation=%' and h.isolation limit 1),
       'settings', (
         select coalesce(json_object_agg(substr(c, 1, strpos(c, '=') - 1), substr(c, strpos(c, '=') + 1)), '{}')
-        from unnest(f.proconfig) c where c ~ '^(statement_timeout|plan_filter\\.statement_cost_limit)=')) order by f.oid), '[]')
+        from unnest(f.proconfig) c where substr(c, 1, strpos(c, '=') - 1) = any (h.names) and c not like 'default_transaction_isolation=%')) order by f.oid), '[]')
     from functions f
+    cross join (select coalesce(array_agg(name), '{}') as names, coalesce(bool_or(name = 'default_transaction_isolation'), false) as isolation from json_array_elements_text($3::json) name) h
     left join parameters a on a.oid = f.oid
     left join domains d on d.oid = f.prorettype
     join pg_type t on t.oid = coalesce(d.base, f.prorettype)

@@ -18,6 +18,7 @@ export function restSession(http: RestRequest, plan: StatementPlan, caller: Call
     settings: {
       search_path: searchPath(plan.request.schema, options.extraSearchPath),
       ...role?.settings,
+      ...options.appSettings,
       ...claimSettings(caller),
       'request.method': http.method,
       'request.path': http.path,

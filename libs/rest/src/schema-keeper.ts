@@ -1,9 +1,7 @@
-import { defaultLimits, fault, makeSchemaCache, type RestOptions, type SchemaCache } from '@mainstay/dialect';
+import { fault, makeSchemaCache, type RestOptions, type SchemaCache } from '@mainstay/dialect';
 import type { Database, Listener } from '@mainstay/persistence';
 import { readCatalogue, readLoginSettings } from './introspect.ts';
-
-/** The options that the operator's settings give; the database may overrule them. */
-export type RestTerms = Omit<RestOptions, 'limits'> & Partial<Pick<RestOptions, 'limits'>>;
+import { optionsOf, type RestTerms, type TermsSource } from './rest-terms.ts';
 
 /** What the health page tells. */
 export interface SchemaState {
@@ -19,7 +17,6 @@ export interface Known {
   readonly version: number;
 }
 
-const channel = 'pgrst';
 /** Migrations tell of each statement; a burst of them is one reload. */
 const settleMs = 50;
 const firstPauseMs = 200;
@@ -38,28 +35,31 @@ export class SchemaKeeper {
   private isStale = false;
   private pauseMs = firstPauseMs;
   private isClosed = false;
-  private readonly listener: Listener;
+  private readonly listener: Listener | null;
+  private readonly source: TermsSource;
 
+  /** Without a listener nothing is told, and what was loaded at the start holds. Plain terms hold for ever. */
   constructor(
     private readonly database: Database,
-    listener: Listener,
-    private readonly terms: RestTerms,
+    listener: Listener | null,
+    source: TermsSource | RestTerms,
     private readonly onError: (error: unknown) => void = () => {},
   ) {
+    this.source = 'termsOf' in source ? source : { preConfig: undefined, channel: 'pgrst', termsOf: () => source };
     // Any payload reloads: the protocol's are `reload schema`, `reload config` and none.
-    this.listener = listener.on({ channel, onNotify: () => this.reloadSoon(settleMs), onListening: () => this.reloadSoon(0) });
+    this.listener = listener?.on({ channel: this.source.channel, onNotify: () => this.reloadSoon(settleMs), onListening: () => this.reloadSoon(0) }) ?? null;
   }
 
   /** Begins to listen, and waits for the first load or its failure. */
   async start(): Promise<void> {
-    await this.listener.start();
+    await this.listener?.start();
     await this.reload();
   }
 
   async close(): Promise<void> {
     this.isClosed = true;
     clearTimeout(this.timer);
-    await this.listener.close();
+    await this.listener?.close();
     await this.loading;
   }
 
@@ -95,8 +95,9 @@ export class SchemaKeeper {
 
   private async load(): Promise<void> {
     try {
-      const options = optionsOf(this.terms, await readLoginSettings(this.database));
-      const catalogue = await readCatalogue(this.database, options.schemas, options.extraSearchPath);
+      const { preConfig, termsOf } = this.source;
+      const options = optionsOf(termsOf(preConfig === undefined ? {} : await readLoginSettings(this.database, preConfig)));
+      const catalogue = await readCatalogue(this.database, options);
       this.known = { cache: makeSchemaCache(catalogue, options.schemas), options, version: (this.known?.version ?? 0) + 1 };
       this.lastError = null;
       this.pauseMs = firstPauseMs;
@@ -120,31 +121,4 @@ export class SchemaKeeper {
     }, afterMs);
     this.timer.unref();
   }
-}
-
-/** `ALTER ROLE authenticator SET pgrst.…` overrules the process's own settings, as it does for PostgREST. */
-function optionsOf(terms: RestTerms, settings: Readonly<Record<string, string>>): RestOptions {
-  const list = (name: string): string[] | undefined => settings[name]?.split(',').map((item) => item.trim()).filter((item) => item !== '');
-  const flag = (name: string): boolean | undefined => (settings[name] === undefined ? undefined : /^(true|on|yes|1)$/i.test(settings[name]));
-  const schemas = list('db_schemas') ?? terms.schemas;
-  return {
-    schemas: schemas.length === 0 ? terms.schemas : schemas,
-    extraSearchPath: list('db_extra_search_path') ?? terms.extraSearchPath,
-    maxRows: maxRowsOf(settings['db_max_rows']) ?? terms.maxRows,
-    areAggregatesAllowed: flag('db_aggregates_enabled') ?? terms.areAggregatesAllowed,
-    arePlansAllowed: flag('db_plan_enabled') ?? terms.arePlansAllowed,
-    preRequest: qualifiedName(settings['db_pre_request']) ?? terms.preRequest,
-    transactionEnd: settings['db_tx_end']?.startsWith('rollback') ? 'rollback' : terms.transactionEnd,
-    limits: terms.limits ?? defaultLimits,
-  };
-}
-
-function maxRowsOf(text: string | undefined): number | null {
-  return text !== undefined && /^\d{1,9}$/.test(text) && Number(text) > 0 ? Number(text) : null;
-}
-
-function qualifiedName(text: string | undefined): RestOptions['preRequest'] {
-  if (text === undefined || text === '') return null;
-  const [first, second] = text.split('.');
-  return second === undefined ? { schema: '', name: first! } : { schema: first!, name: second };
 }

@@ -4,7 +4,8 @@ import { Fault, makeCaller, type Caller } from '@mainstay/domain';
 import type { Settings } from '@mainstay/config';
 import { makeListener, type Database } from '@mainstay/persistence';
 import { RestService } from './rest.service.ts';
-import { SchemaKeeper, type RestTerms } from './schema-keeper.ts';
+import { termsSource, type RestTerms } from './rest-terms.ts';
+import { SchemaKeeper } from './schema-keeper.ts';
 
 /** A shop with rows in it, for specs: customers, their orders, products through a junction, and notes under row-level security. */
 const shopSql = `
@@ -75,16 +76,8 @@ export interface Shop {
 export async function openShop(place: Place, { sql = shopSql, ...terms }: Partial<RestTerms> & { sql?: string } = {}): Promise<Shop> {
   await place.admin.rows(sql);
   const pool = place.as('authenticator');
-  const keeper = new SchemaKeeper(pool, makeListener(place.settings, 'authenticator'), {
-    schemas: ['public'],
-    extraSearchPath: ['public', 'extensions'],
-    maxRows: 1000,
-    areAggregatesAllowed: true,
-    arePlansAllowed: false,
-    preRequest: null,
-    transactionEnd: 'commit',
-    ...terms,
-  });
+  const source = termsSource({ ...place.settings, dbSchemas: ['public'], dbAggregatesEnabled: true });
+  const keeper = new SchemaKeeper(pool, makeListener(place.settings, 'authenticator'), { ...source, termsOf: (said) => ({ ...source.termsOf(said), ...terms }) });
   await keeper.start();
   const rest = new RestService(pool, keeper, 'anon');
   return { keeper, ask: (line, asked = {}) => ask(rest, line, asked) };
