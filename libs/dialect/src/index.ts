@@ -9,3 +9,4 @@ export { makePlan, type Access, type CallPlan, type DescribePlan, type Plan, typ
 export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
 export { render, renderDescription, type RestAnswer } from './render.ts';
 export type { Collection, Isolation, QualifiedName, RoleSettings, SchemaCache } from './schema-cache.ts';
+export { fillTemplate, makeTemplate, shapeOf, withBody, type PlanRequest, type Template } from './shape.ts';

@@ -166,7 +166,7 @@ function canonicalOf(parameters: readonly (readonly [string, string | null])[]):
   return names.map((name) => `${encode(name)}=${byName.get(name)!.map(encode).join(',')}`).join('&');
 }
 
-function encode(text: string): string {
+export function encode(text: string): string {
   if (/^[\w.~-]*$/.test(text)) return text;
   return encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 }

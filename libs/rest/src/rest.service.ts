@@ -1,9 +1,10 @@
-import { compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withEstimate, type Compiled, type Outcome, type Plan, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
+import { compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withBody, withEstimate, type Compiled, type Outcome, type Plan, type PlanRequest, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
 import { isService, type Caller } from '@mainstay/domain';
 import { ConnectionLost, isDatabaseError, sessionOf, type Database, type Result, type RunTerms, type Session, type Statement, type Transaction } from '@mainstay/persistence';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
 import { restSession } from './rest-session.ts';
+import { PlanCache, type Planned } from './plan-cache.ts';
 import { StatementNames } from './statement-names.ts';
 
 /** serialization_failure, deadlock_detected. */
@@ -13,6 +14,7 @@ const mostTries = 4;
 /** Answers `/rest/v1`. */
 export class RestService {
   private readonly names = new StatementNames();
+  private readonly plans = new PlanCache();
 
   constructor(
     private readonly database: Database,
@@ -73,12 +75,13 @@ export class RestService {
 
   private read(http: RestRequest, caller: Caller): Asked {
     const known = this.schema.current();
-    const request = parse(http, known.options, { mayChooseTx: isService(caller) });
-    return { http, caller, known, plan: makePlan(request, known.cache, known.options) };
+    const terms = { mayChooseTx: isService(caller) };
+    const planRequest: PlanRequest = (given, body) => makePlan(withBody(parse(given, known.options, terms), body), known.cache, known.options);
+    return { http, caller, known, ...this.plans.plan(http, `${known.version} ${caller.role}`, known.options.limits, planRequest) };
   }
 
-  private prepare(plan: StatementPlan, { http, caller, known }: Asked): Work {
-    return { plan, caller, statements: compile(plan), session: restSession(http, plan, caller, known), preRequest: known.options.preRequest };
+  private prepare(plan: StatementPlan, { http, caller, known, statements }: Asked): Work {
+    return { plan, caller, statements: statements ?? compile(plan), session: restSession(http, plan, caller, known), preRequest: known.options.preRequest };
   }
 
   private async answerWith({ plan, caller }: Work, run: () => Promise<Outcome>): Promise<RestAnswer> {
@@ -136,6 +139,7 @@ interface Asked {
   readonly caller: Caller;
   readonly known: Known;
   readonly plan: Plan;
+  readonly statements: Planned['statements'];
 }
 
 /** What is to be run, and as whom. */
