@@ -10,5 +10,6 @@ export default {
   external: (id) => !/^(\.|\/|\0|@mainstay\/|@oxc-project\/runtime)/.test(id),
   // A package that nothing is used of is not loaded at all; this one alone is imported for what it does.
   treeshake: { moduleSideEffects: (id, isExternal) => !isExternal || id === 'reflect-metadata' },
-  output: { file: `dist/apps/${app}/main.js`, format: 'esm', sourcemap: true, codeSplitting: false },
+  // The command line loads each command when it is asked for.
+  output: { dir: `dist/apps/${app}`, entryFileNames: 'main.js', cleanDir: true, format: 'esm', sourcemap: true, codeSplitting: app === 'cli' ? undefined : false },
 };

@@ -1,14 +1,21 @@
 import 'reflect-metadata';
+import { chmodSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readSettings, SettingError } from '@mainstay/config';
+import { readSettings, SettingError, standsInForPostgrest, type Settings } from '@mainstay/config';
+import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { startAdminServer } from './admin-server.ts';
 import { ApiModule } from './api.module.ts';
 import { serveConsole } from './console-pages.ts';
 import { EdgeFilter } from './edge.filter.ts';
+import { readConfigFile, readEnvironment } from './environment.ts';
 import { makeHttpServer } from './http-server.ts';
+import { LiveSettings } from './live-settings.ts';
+import { PostgrestModule } from './postgrest.module.ts';
+import { Readiness } from './readiness.ts';
 
 try {
   await start();
@@ -20,14 +27,37 @@ try {
 }
 
 async function start(): Promise<void> {
-  const settings = readSettings(process.env);
-  if (settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the api alone needs a database; `npm start` brings one.');
-  for (const note of await prepareDatabase(settings)) console.warn(note);
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.with(settings), makeHttpServer(settings), { bodyParser: false, logger: ['error', 'warn'] });
+  await goAhead();
+  const settings = readSettings(readEnvironment(process.env), ...configFile(process.argv[2]));
+  const isAlone = standsInForPostgrest(settings);
+  if (!isAlone && settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the api alone needs a database; `npm start` brings one.');
+  // Somebody else's database is served as it is: nothing is written there.
+  if (!isAlone) for (const note of await prepareDatabase(settings)) console.warn(note);
+  const live = new LiveSettings(settings);
+  const module = isAlone ? PostgrestModule.with(settings, live) : ApiModule.with(settings, live);
+  const app = await NestFactory.create<NestFastifyApplication>(module, makeHttpServer(settings, live), { bodyParser: false, logger: ['error', 'warn'] });
   app.useGlobalFilters(app.get(EdgeFilter));
   app.enableShutdownHooks();
-  await serveConsole(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, fileURLToPath(new URL('../console', import.meta.url)));
-  await app.listen(settings.port, settings.host);
+  if (!isAlone) await serveConsole(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, fileURLToPath(new URL('../console', import.meta.url)));
+  await listen(app, settings);
+  const admin = await startAdminServer(settings, app.get(Readiness));
+  process.once('SIGTERM', () => admin?.close());
   process.on('disconnect', () => void app.close().finally(() => process.exit(0)));
   process.send?.('ready');
+}
+
+/** PostgREST is started with the path of its configuration file; so may this be. */
+function configFile(path: string | undefined): [] | [Readonly<Record<string, string | undefined>>] {
+  return path === undefined ? [] : [readEnvironment(readConfigFile(path))];
+}
+
+async function listen(app: NestFastifyApplication, { host, port, unixSocket, unixSocketMode }: Settings): Promise<void> {
+  if (unixSocket === null) {
+    await app.listen(port, host);
+    return;
+  }
+  // A socket that a killed process left behind would be taken for one that is in use.
+  rmSync(unixSocket, { force: true });
+  await app.listen(unixSocket);
+  chmodSync(unixSocket, Number.parseInt(unixSocketMode, 8));
 }

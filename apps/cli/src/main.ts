@@ -1,13 +1,7 @@
 import { readSettings } from '@mainstay/config';
-import { migrateCommand } from './migrate.ts';
 import { commands, helpOf, usage } from './commands.ts';
 import { Explained, isExplained } from './explained.ts';
-import { importCommand } from './import.ts';
-import { jobsCommand } from './jobs.ts';
-import { keysCommand } from './keys.ts';
-import { resetCommand } from './reset.ts';
 import { settingsOfHome } from './secrets.ts';
-import { start } from './start.ts';
 
 const [name, ...args] = process.argv.slice(2);
 
@@ -24,19 +18,20 @@ async function run(): Promise<number> {
   const command = commands.find((known) => known.name === name);
   if (command === undefined) throw new Explained(`There is no command "${name}".\n\n${usage()}`);
   if (args.includes('--help') || args.includes('-h')) return print(helpOf(command));
+  // Each command loads what it needs and no more: the start is measured in tenths of seconds.
   switch (command.name) {
     case 'start':
-      return start(process.env);
+      return (await import('./start.ts')).start(process.env);
     case 'migrate':
-      return migrateCommand(args, await settingsOfHome(process.env));
+      return (await import('./migrate.ts')).migrateCommand(args, await settingsOfHome(process.env));
     case 'import':
-      return importCommand(args, await settingsOfHome(process.env));
+      return (await import('./import.ts')).importCommand(args, await settingsOfHome(process.env));
     case 'jobs':
-      return jobsCommand(args, await settingsOfHome(process.env));
+      return (await import('./jobs.ts')).jobsCommand(args, await settingsOfHome(process.env));
     case 'keys':
-      return keysCommand(args, await settingsOfHome(process.env));
+      return (await import('./keys.ts')).keysCommand(args, await settingsOfHome(process.env));
     case 'reset':
-      return resetCommand(args, readSettings(process.env));
+      return (await import('./reset.ts')).resetCommand(args, readSettings(process.env));
   }
 }
 

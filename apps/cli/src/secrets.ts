@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { makeSecrets } from '@mainstay/auth';
 import { readSettings, type Settings } from '@mainstay/config';
 import { homeAt, readRunFile, writePrivately, type Home } from './home.ts';
 
@@ -17,6 +16,7 @@ export async function ensureSecrets(home: Home, environment: NodeJS.ProcessEnv):
   const kept = readSecrets(home);
   // Keys that another JWT_SECRET signed would be refused: with a new one they are made anew.
   if ((environment['JWT_SECRET'] ?? kept['JWT_SECRET']) !== kept['JWT_SECRET']) for (const name of ['ANON_KEY', 'SERVICE_ROLE_KEY']) delete kept[name];
+  const { makeSecrets } = await import('@mainstay/auth');
   const made = await makeSecrets({ ...kept, ...environment });
   const toKeep = Object.entries(made).filter(([name]) => (environment[name] ?? '') === '');
   if (toKeep.some(([name, value]) => kept[name] !== value)) writePrivately(home.secrets, asEnvFile({ ...kept, ...Object.fromEntries(toKeep) }));

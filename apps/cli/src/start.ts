@@ -1,15 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { rmSync } from 'node:fs';
 import { apiUrlOf, readSettings, type Settings } from '@mainstay/config';
 import { findRoot, freePort, isPortFree, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
-import { prepareDatabase } from '@mainstay/persistence';
 import { Explained } from './explained.ts';
-import { startApp } from './app-process.ts';
+import { AppProcess, type App } from './app-process.ts';
 import { homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
 import { endLeftovers } from './leftovers.ts';
 import { Logs } from './logs.ts';
-import { applyProject, projectSettings } from './project.ts';
 import { Part, type Running } from './part.ts';
 import { ensureSecrets } from './secrets.ts';
 import { banner } from './banner.ts';
@@ -23,15 +21,45 @@ export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
   makeHome(home);
   const lock = await lockHome(home);
   if (lock === null) throw new Explained(`Mainstay already runs in ${home.folder}: stop it first, or set MAINSTAY_HOME to another folder.`);
+  const logs = new Logs(home);
+  const early = new EarlyApps(environment, logs);
   const secrets = await ensureSecrets(home, environment);
-  const settings = readSettings(environment, secrets, projectSettings(environment));
+  const project = readSettings(environment).project === null ? {} : (await import('./project.ts')).projectSettings(environment);
+  const settings = readSettings(environment, secrets, project);
   await endLeftovers(home);
-  return new Stack(home, settings, { ...secrets, ...environment }).run();
+  return new Stack(home, settings, { ...project, ...secrets, ...environment }, logs, early).run();
+}
+
+/** The apps' processes. The first of each loads its code while the servers are still starting, which takes as long. */
+class EarlyApps {
+  private readonly loading: Map<App, AppProcess>;
+
+  constructor(
+    private readonly environment: NodeJS.ProcessEnv,
+    private readonly logs: Logs,
+  ) {
+    this.loading = new Map([['api', this.load('api')], ['worker', this.load('worker')]]);
+  }
+
+  /** The one that is loading already, or a new one. */
+  take(app: App): AppProcess {
+    const loading = this.loading.get(app) ?? this.load(app);
+    this.loading.delete(app);
+    return loading;
+  }
+
+  dropRest(): void {
+    for (const process of this.loading.values()) process.drop();
+  }
+
+  private load(app: App): AppProcess {
+    const root = findRoot();
+    const environment = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), NODE_ENV: 'production', ...this.environment };
+    return new AppProcess(root, app, environment, this.logs.of(app));
+  }
 }
 
 class Stack {
-  private readonly logs: Logs;
-  private readonly root = findRoot();
   private readonly parts: Part[] = [];
   private postgres: Postgres | undefined;
   private settings: Settings;
@@ -41,9 +69,10 @@ class Stack {
     private readonly home: Home,
     settings: Settings,
     private readonly environment: NodeJS.ProcessEnv,
+    private readonly logs: Logs,
+    private readonly apps: EarlyApps,
   ) {
     this.settings = settings;
-    this.logs = new Logs(home);
   }
 
   async run(): Promise<number> {
@@ -60,11 +89,11 @@ class Stack {
 
   private async bringUp(): Promise<void> {
     await this.checkPorts();
-    const notes = await this.startServers();
-    notes.push(...(await prepareDatabase(this.settings)));
-    if (this.settings.project !== null) notes.push(...(await applyProject(this.settings)));
-    const api = this.part('api', () => this.launchApp('api'));
-    const worker = this.part('worker', () => this.launchApp('worker'));
+    // The code that sets up the database loads while the servers start.
+    const [notes, { setUp }] = await Promise.all([this.startServers(), import('./set-up.ts')]);
+    notes.push(...(await setUp(this.settings)));
+    const api = this.part('api', () => this.apps.take('api').begin(this.environment));
+    const worker = this.part('worker', () => this.apps.take('worker').begin(this.environment));
     await Promise.all([api.start(), worker.start()]).catch((cause: unknown) => {
       throw new Explained(`Mainstay did not start: ${(cause as Error).message}\nMore is in ${this.shown(this.home.logs)}.`, { cause });
     });
@@ -104,18 +133,13 @@ class Stack {
     await Promise.all(waits);
     Object.assign(this.environment, urls);
     if (this.settings.port === 0) this.environment['PORT'] = String(await freePort());
-    this.settings = readSettings(this.environment, projectSettings(this.environment));
+    this.settings = readSettings(this.environment);
     return notes;
   }
 
   private async launchPostgres(port: number): Promise<Running> {
     this.postgres = await startPostgres({ folder: this.home.postgres, port, password: this.settings.postgresPassword!, onLog: this.logs.of('postgres') });
     return this.postgres;
-  }
-
-  private launchApp(app: 'api' | 'worker'): Promise<Running> {
-    const environment = { NODE_COMPILE_CACHE: `${this.root}/node_modules/.cache/node`, NODE_ENV: 'production', ...projectSettings(this.environment), ...this.environment };
-    return startApp(this.root, app, environment, this.logs.of(app));
   }
 
   private part(name: string, launch: () => Promise<Running>): Part {
@@ -143,6 +167,7 @@ class Stack {
 
   /** Api and worker first, so that they can still finish their work; then the queue; the database last. */
   private async bringDown(): Promise<void> {
+    this.apps.dropRest();
     const stop = (names: string[]): Promise<unknown> => Promise.all(this.parts.filter(({ name }) => names.includes(name)).map((part) => part.stop(graceMs)));
     await stop(['api', 'worker']);
     await stop(['valkey', 'postgres']);

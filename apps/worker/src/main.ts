@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { readSettings, SettingError } from '@mainstay/config';
+import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
 import { NestFactory } from '@nestjs/core';
 import type { Logger } from 'pino';
@@ -20,6 +21,7 @@ try {
 }
 
 async function start(): Promise<void> {
+  await goAhead();
   const settings = readSettings(process.env);
   if (settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the worker alone needs a database; `npm start` brings one.');
   if (settings.redisUrl === null) throw new SettingError('REDIS_URL is not set: the worker alone needs a Redis or Valkey; `npm start` brings one.');

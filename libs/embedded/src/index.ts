@@ -1,4 +1,5 @@
 export { extensionsFolder } from './extensions-folder.ts';
+export { goAhead, waiting, type GoAhead } from './go-ahead.ts';
 export { freePort, isPortFree } from './ports.ts';
 export { orphanPort, removePostgres, startPostgres, type Postgres, type PostgresOptions } from './postgres.ts';
 export { findRoot } from './root.ts';

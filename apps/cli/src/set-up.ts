@@ -1,0 +1,10 @@
+import type { Settings } from '@mainstay/config';
+import { prepareDatabase } from '@mainstay/persistence';
+import { applyProject } from './project.ts';
+
+/** Makes the database ready for api and worker, the project's migrations included. Gives what is worth saying. */
+export async function setUp(settings: Settings): Promise<string[]> {
+  const notes = await prepareDatabase(settings);
+  if (settings.project !== null) notes.push(...(await applyProject(settings)));
+  return notes;
+}
