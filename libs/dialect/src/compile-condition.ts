@@ -11,7 +11,7 @@ const isSql = { null: 'null', not_null: 'not null', true: 'true', false: 'false'
 export interface ConditionTerms {
   readonly alias: string;
   readonly values: Values;
-  readonly existence: (embed: Embed) => string;
+  readonly presence: (embed: Embed, isNegated: boolean) => string;
 }
 
 /** Writes a condition as SQL. */
@@ -22,7 +22,7 @@ export function conditionSql(condition: Condition, terms: ConditionTerms): strin
       return condition.isNegated ? `not (${all})` : `(${all})`;
     }
     case 'presence':
-      return `${condition.isNegated ? 'not ' : ''}${terms.existence(condition.embed)}`;
+      return terms.presence(condition.embed, condition.isNegated);
     case 'filter': {
       const text = comparisonSql(condition, terms);
       return condition.isNegated ? `not (${text})` : text;
@@ -41,7 +41,19 @@ export function columnSql(alias: string, { name, path, isJson }: ColumnRef): str
 type FilterCondition = Extract<Condition, { kind: 'filter' }>;
 
 function comparisonSql({ column, isTsVector, operation, parser }: FilterCondition, { alias, values }: ConditionTerms): string {
-  const field = columnSql(alias, column);
+  return operationSql(columnSql(alias, column), operation, { values, parser, isTsVector: isTsVector && column.path.length === 0 });
+}
+
+/** How the right side of an operation is bound, and whether its left side is a text search vector already. */
+interface OperationTerms {
+  readonly values: Values;
+  /** The function that reads a domain's values from text. */
+  readonly parser: string | null;
+  readonly isTsVector: boolean;
+}
+
+/** Writes an operation on something that is SQL already. */
+export function operationSql(field: string, operation: Operation, { values, parser, isTsVector }: OperationTerms): string {
   switch (operation.kind) {
     case 'quantified':
       return `${field} ${quantifiedSql[operation.operator]} ${quantifiedValue(operation, parser, values)}`;
@@ -56,7 +68,7 @@ function comparisonSql({ column, isTsVector, operation, parser }: FilterConditio
       return `${field} is distinct from ${parsed(values.bind(operation.value), parser)}`;
     case 'search': {
       const config = operation.config === null ? '' : `${quoteLiteral(operation.config)}, `;
-      const vector = isTsVector && column.path.length === 0 ? field : `to_tsvector(${config}${field})`;
+      const vector = isTsVector ? field : `to_tsvector(${config}${field})`;
       return `${vector} @@ ${searchSql[operation.operator]}(${config}${values.bind(operation.value)})`;
     }
   }

@@ -1,27 +1,41 @@
-import { columnSql, conditionSql } from './compile-condition.ts';
-import type { Condition, Embed, Node, Order, Output } from './plan-types.ts';
+import { columnSql, conditionSql, operationSql } from './compile-condition.ts';
+import type { ColumnRef, Condition, Embed, GroupCondition, Measure, Node, Order, Output, TimeBucket } from './plan-types.ts';
+import { isToOne } from './schema-cache.ts';
 import { quoteName, quoteQualified, type Values } from './sql.ts';
+import { bucketSql } from './time-bucket.ts';
 import type { Window } from './window.ts';
 
 /** The rows that a write or a call gave, for what is read from them. */
 export const rowsName = 'pgrst_source';
 
+/** How a node's rows are written. */
+interface Mode {
+  /** Aggregates are left to the parent, which a spread hands the columns to. */
+  readonly isLifted: boolean;
+  /** The parent makes groups of the columns. JSON cannot be compared, so it is JSONB then. */
+  readonly isCompared: boolean;
+}
+
+const plainMode: Mode = { isLifted: false, isCompared: false };
+
 /**
  * Writes the query for a node's rows.
  * What is embedded becomes a sub-query in the select list: PostgreSQL evaluates it after ORDER BY and LIMIT, for the rows
  * of the page only, where a join would be computed for all. What filters is an EXISTS, the same for rows and for counts.
- * Only a spread, which gives several columns, is a lateral join.
+ * Only a spread, which gives several columns, and what groups are made by are lateral joins.
  */
-export function selectRows(node: Node, values: Values, isLifted = false): string {
-  const columns = columnsOf(node, values, isLifted);
+export function selectRows(node: Node, values: Values, mode: Mode = plainMode): string {
+  const isGrouping = isGrouped(node, mode);
+  const columns = node.outputs.flatMap((output) => columnsOfOutput(output, { node, values, mode, isGrouping }));
   const list = columns.map(({ sql }) => sql).join(', ');
-  return `select ${list} ${fromSql(node)}${spreadJoins(node, values)}${whereSql(node, values)}${groupSql(columns)}${orderSql(node, values)}${windowSql(node.window, values)}`;
+  const joins = lateralJoins(node, values, mode, isGrouping);
+  const having = havingSql(node, values);
+  return `select ${list} ${fromSql(node)}${joins}${whereSql(node, values)}${isGrouping ? groupSql(columns) : ''}${having}${orderSql(node, values, isGrouping ? columns : null)}${windowSql(node.window, values)}`;
 }
 
 /** Writes the query that counts a node's rows, whatever its window. */
 export function countRows(node: Node, values: Values, limit: number | null = null): string {
-  const isGrouped = node.outputs.some((output) => isAggregated(output, false));
-  if (isGrouped) return `select count(*) from (${selectRows({ ...node, order: [], window: { offset: 0, limit } }, values)}) as "counted"`;
+  if (isGrouped(node, plainMode)) return `select count(*) from (${selectRows({ ...node, order: [], window: { offset: 0, limit } }, values)}) as "counted"`;
   if (limit === null) return `select count(*) ${fromSql(node)}${whereSql(node, values)}`;
   return `select count(*) from (${matchingRows(node, values)}${windowSql({ offset: 0, limit }, values)}) as "counted"`;
 }
@@ -38,69 +52,103 @@ export function whereOf(conditions: readonly string[]): string {
 
 /** Writes conditions on one source that has no parent and no embeds. */
 export function plainConditions(conditions: readonly Condition[], alias: string, values: Values): string[] {
-  const existence = (): string => {
+  const presence = (): string => {
     throw new Error('a write has no embeds to ask for');
   };
-  return conditions.map((condition) => conditionSql(condition, { alias, values, existence }));
+  return conditions.map((condition) => conditionSql(condition, { alias, values, presence }));
+}
+
+/** Whether what a node gives are groups of its rows. */
+function isGrouped(node: Node, mode: Mode): boolean {
+  return node.outputs.some((output) => isAggregated(output, mode)) || node.having.length > 0 || node.order.some(({ aggregate }) => aggregate !== null);
+}
+
+function isAggregated(output: Output, { isLifted }: Mode): boolean {
+  if (isLifted) return false;
+  if (output.kind === 'value') return output.aggregate !== null;
+  return output.kind === 'embed' && exportsOf(output.embed).some(({ aggregate }) => aggregate !== null);
+}
+
+/** Whether any level of what is read makes groups. */
+export function hasGroups(node: Node): boolean {
+  return isGrouped(node, plainMode) || node.embeds.some((embed) => hasGroups(embed.node));
 }
 
 interface SelectColumn {
   readonly sql: string;
   readonly isAggregate: boolean;
+  /** What groups are made by, where it is another thing than what is given. */
+  readonly groupBy: string | null;
+  /** The column that is given changed, so that an order by it means what is given. */
+  readonly changed: ColumnRef | null;
 }
 
-function columnsOf(node: Node, values: Values, isLifted: boolean): SelectColumn[] {
-  const isGrouping = node.outputs.some((output) => isAggregated(output, isLifted));
-  return node.outputs.flatMap((output) => columnsOfOutput(output, node, values, isLifted, isGrouping));
+function column(sql: string, more: Partial<SelectColumn> = {}): SelectColumn {
+  return { sql, isAggregate: false, groupBy: null, changed: null, ...more };
 }
 
-function isAggregated(output: Output, isLifted: boolean): boolean {
-  if (output.kind === 'value') return output.aggregate !== null && !isLifted;
-  return output.kind === 'embed' && !isLifted && exportsOf(output.embed).some(({ aggregate }) => aggregate !== null);
+interface OutputTerms {
+  readonly node: Node;
+  readonly values: Values;
+  readonly mode: Mode;
+  readonly isGrouping: boolean;
 }
 
-function columnsOfOutput(output: Output, node: Node, values: Values, isLifted: boolean, isGrouping: boolean): SelectColumn[] {
+function columnsOfOutput(output: Output, terms: OutputTerms): SelectColumn[] {
   switch (output.kind) {
     case 'star':
-      return [{ sql: `${quoteName(node.alias)}.*`, isAggregate: false }];
+      return [column(`${quoteName(terms.node.alias)}.*`)];
     case 'value':
-      return [valueColumn(output, node.alias, isLifted)];
+      return [valueColumn(output, terms)];
     case 'embed':
-      return output.embed.isEmpty ? [] : embedColumns(output.embed, values, isLifted, isGrouping);
+      return output.embed.isEmpty ? [] : embedColumns(output.embed, terms);
   }
 }
 
 type Value = Extract<Output, { kind: 'value' }>;
 
-function valueColumn({ column, formatter, cast, aggregate, key, liftedAs }: Value, alias: string, isLifted: boolean): SelectColumn {
+function valueColumn(output: Value, { node: { alias }, mode: { isLifted, isCompared } }: OutputTerms): SelectColumn {
+  const { column: ref, formatter, cast, bucket, aggregate, key, liftedAs } = output;
   const isAggregate = aggregate !== null && !isLifted;
   // Lifted, the row itself is counted one level up, so anything that is not null will do.
-  const base = column.name === '*' && isLifted ? '1' : column.name === '*' ? '*' : columnSql(alias, column);
-  const formatted = formatter === null ? base : `${formatter}(${base})`;
-  const value = cast === null ? formatted : `cast(${formatted} as ${cast})`;
-  return { sql: `${isAggregate ? aggregateSql(aggregate, value) : value} as ${quoteName(isLifted ? liftedAs : key)}`, isAggregate };
+  const base = ref.name === '*' && isLifted ? '1' : ref.name === '*' ? '*' : columnSql(alias, ref);
+  const formatted = formatter === null ? base : `${formatter}(${base})${isCompared ? '::jsonb' : ''}`;
+  const value = bucketed(cast === null ? formatted : `cast(${formatted} as ${cast})`, bucket);
+  return column(`${isAggregate ? aggregateSql(aggregate, value) : value} as ${quoteName(isLifted ? liftedAs : key)}`, {
+    isAggregate,
+    groupBy: formatter === null ? null : base,
+    changed: cast !== null && bucket === null && formatter === null && !isAggregate ? ref : null,
+  });
+}
+
+function bucketed(value: string, bucket: TimeBucket | null): string {
+  if (bucket === null) return value;
+  const begun = bucketSql(value, bucket.type, bucket);
+  return bucket.cast === null ? begun : `cast(${begun} as ${bucket.cast})`;
 }
 
 function aggregateSql({ name, cast }: NonNullable<Value['aggregate']>, value: string): string {
   return cast === null ? `${name}(${value})` : `cast(${name}(${value}) as ${cast})`;
 }
 
-function embedColumns(embed: Embed, values: Values, isLifted: boolean, isGrouping: boolean): SelectColumn[] {
+function embedColumns(embed: Embed, { values, mode: { isLifted, isCompared }, isGrouping }: OutputTerms): SelectColumn[] {
   const alias = quoteName(embed.node.alias);
-  // JSON cannot be compared, so what groups are made by is JSONB.
-  const comparable = isGrouping ? '::jsonb' : '';
-  if (embed.shape === 'object' || embed.shape === 'array') {
-    const rows = selectRows(embed.node, values);
-    const json = embed.shape === 'object' ? `row_to_json("e".*)` : `coalesce(json_agg("e".*), '[]')`;
-    return [{ sql: `(select ${json} from (${rows}) as "e")${comparable} as ${quoteName(embed.key)}`, isAggregate: false }];
-  }
+  if (embed.shape === 'object' || embed.shape === 'array') return [column(`${embedSql(embed, values, isGrouping, isCompared)} as ${quoteName(embed.key)}`)];
   return exportsOf(embed).map(({ name, key, aggregate }) => {
-    if (name === '*') return { sql: `${alias}.*`, isAggregate: false };
-    const column = `${alias}.${quoteName(name)}`;
-    if (aggregate !== null && !isLifted) return { sql: `${aggregateSql(aggregate, column)} as ${quoteName(key)}`, isAggregate: true };
-    const isJson = embed.shape === 'spread-many';
-    return { sql: `${column}${isJson ? comparable : ''} as ${quoteName(isLifted ? name : key)}`, isAggregate: false };
+    if (name === '*') return column(`${alias}.*`);
+    const value = `${alias}.${quoteName(name)}`;
+    if (aggregate !== null && !isLifted) return column(`${aggregateSql(aggregate, value)} as ${quoteName(key)}`, { isAggregate: true });
+    const comparable = embed.shape === 'spread-many' && (isGrouping || isCompared) ? '::jsonb' : '';
+    return column(`${value}${comparable} as ${quoteName(isLifted ? name : key)}`);
   });
+}
+
+/** The JSON of related rows: an object or null, or an array. */
+function embedSql(embed: Embed, values: Values, isGrouping: boolean, isCompared: boolean): string {
+  const alias = quoteName(embed.node.alias);
+  if (isGrouping) return embed.shape === 'object' ? `row_to_json(${alias}.*)::jsonb` : `${alias}.${rowsColumn}`;
+  const json = embed.shape === 'object' ? `row_to_json("e".*)` : `coalesce(json_agg("e".*), '[]')`;
+  return `(select ${json} from (${selectRows(embed.node, values)}) as "e")${isCompared ? '::jsonb' : ''}`;
 }
 
 /** A column that a spread hands to its parent. */
@@ -127,11 +175,26 @@ function exportsOf(embed: Embed): Export[] {
   });
 }
 
-function spreadJoins(node: Node, values: Values): string {
+const rowsColumn = '"rows"';
+
+function lateralJoins(node: Node, values: Values, mode: Mode, isGrouping: boolean): string {
   return node.embeds
-    .filter(({ shape, isEmpty }) => !isEmpty && (shape === 'spread-one' || shape === 'spread-many'))
-    .map((embed) => ` left join lateral (${embed.shape === 'spread-one' ? selectRows(embed.node, values, true) : spreadArrays(embed, values)}) as ${quoteName(embed.node.alias)} on true`)
+    .filter(({ shape, isEmpty }) => !isEmpty && (isGrouping || shape === 'spread-one' || shape === 'spread-many'))
+    .map((embed) => ` left join lateral (${joinedRows(embed, values, mode.isCompared || isGrouping)}) as ${quoteName(embed.node.alias)} on true`)
     .join('');
+}
+
+function joinedRows(embed: Embed, values: Values, isCompared: boolean): string {
+  switch (embed.shape) {
+    case 'spread-one':
+      return selectRows(embed.node, values, { isLifted: true, isCompared });
+    case 'spread-many':
+      return spreadArrays(embed, values);
+    case 'object':
+      return selectRows(embed.node, values);
+    case 'array':
+      return `select coalesce(json_agg("e".*), '[]')::jsonb as ${rowsColumn} from (${selectRows(embed.node, values)}) as "e"`;
+  }
 }
 
 /** One array per column, all over the same ordered rows, so that equal places belong together. */
@@ -159,8 +222,18 @@ function sourceSql(source: Node['source']): string {
 }
 
 function whereSql(node: Node, values: Values): string {
-  const existence = ({ node: related }: Embed): string => `exists (${matchingRows(related, values)})`;
-  return whereOf([...joinSql(node), ...node.conditions.map((condition) => conditionSql(condition, { alias: node.alias, values, existence }))]);
+  return whereOf([...joinSql(node), ...node.conditions.map((condition) => conditionSql(condition, { alias: node.alias, values, presence: (embed, isNegated) => presenceSql(embed, isNegated, values) }))]);
+}
+
+/**
+ * Whether there are related rows. Where they may be many, or none is wanted, PostgreSQL must not make a join of it: a join
+ * gives the parents in an order of its own, and who did not ask for one expects the table's. It hashes the related rows
+ * instead, or looks for each parent's. With a parent there is one row at most, and a join keeps the order.
+ */
+function presenceSql({ node, relationship, asked }: Embed, isNegated: boolean, values: Values): string {
+  const exists = `exists (${matchingRows(node, values)}${windowSql(asked, values)})`;
+  if (isToOne(relationship) && !isNegated) return exists;
+  return `(${exists}) is ${isNegated ? 'not ' : ''}true`;
 }
 
 function joinSql({ join, alias }: Node): string[] {
@@ -177,19 +250,57 @@ function joinSql({ join, alias }: Node): string[] {
 
 /** By place in the select list: a name could be a column's, and an expression with a value in it equals no other. */
 function groupSql(columns: readonly SelectColumn[]): string {
-  if (!columns.some(({ isAggregate }) => isAggregate)) return '';
-  const places = columns.flatMap(({ isAggregate }, i) => (isAggregate ? [] : [i + 1]));
-  return places.length === 0 ? '' : ` group by ${places.join(', ')}`;
+  const terms = columns.flatMap(({ isAggregate, groupBy }, i) => (isAggregate ? [] : [groupBy ?? String(i + 1)]));
+  return terms.length === 0 ? '' : ` group by ${terms.join(', ')}`;
 }
 
-function orderSql(node: Node, values: Values): string {
+function havingSql(node: Node, values: Values): string {
+  if (node.having.length === 0) return '';
+  return ` having ${node.having.map((condition) => groupConditionSql(condition, node.alias, values)).join(' and ')}`;
+}
+
+function groupConditionSql(condition: GroupCondition, alias: string, values: Values): string {
+  if (condition.kind === 'logic') {
+    const all = condition.conditions.map((inner) => groupConditionSql(inner, alias, values)).join(` ${condition.operator} `);
+    return condition.isNegated ? `not (${all})` : `(${all})`;
+  }
+  const text = operationSql(measureSql(condition.measure, alias), condition.operation, { values, parser: null, isTsVector: true });
+  return condition.isNegated ? `not (${text})` : text;
+}
+
+function measureSql({ column: ref, cast, aggregate }: Measure, alias: string): string {
+  const base = ref.name === '*' ? '*' : columnSql(alias, ref);
+  return `${aggregate}(${cast === null ? base : `cast(${base} as ${cast})`})`;
+}
+
+/** @param grouped The columns of the groups, or null where rows are not grouped. */
+function orderSql(node: Node, values: Values, grouped: readonly SelectColumn[] | null): string {
   if (node.order.length === 0) return '';
-  return ` order by ${node.order.map((term) => termSql(term, node.alias, values)).join(', ')}`;
+  return ` order by ${node.order.map((term) => termSql(term, node, values, grouped)).join(', ')}`;
 }
 
-function termSql({ column, embed, direction, nulls }: Order, alias: string, values: Values): string {
-  const value = embed === null ? columnSql(alias, column) : `(select ${columnSql(embed.node.alias, column)} ${fromSql(embed.node)}${whereSql(embed.node, values)}${windowSql(embed.node.window, values)})`;
-  return `${value}${direction === null ? '' : ` ${direction}`}${nulls === null ? '' : ` nulls ${nulls}`}`;
+function termSql(term: Order, node: Node, values: Values, grouped: readonly SelectColumn[] | null): string {
+  const { direction, nulls } = term;
+  return `${orderedSql(term, node, values, grouped)}${direction === null ? '' : ` ${direction}`}${nulls === null ? '' : ` nulls ${nulls}`}`;
+}
+
+function orderedSql({ column: ref, embed, bucket, aggregate, output }: Order, node: Node, values: Values, grouped: readonly SelectColumn[] | null): string {
+  if (output !== null) return quoteName(output);
+  if (aggregate !== null) return measureSql({ column: ref, cast: null, aggregate }, node.alias);
+  if (embed !== null) return (grouped === null ? null : spreadColumn(embed, ref)) ?? `(select ${columnSql(embed.node.alias, ref)} ${fromSql(embed.node)}${whereSql(embed.node, values)}${windowSql(embed.node.window, values)})`;
+  const place = grouped?.findIndex(({ changed }) => changed !== null && isSameColumn(changed, ref)) ?? -1;
+  return place === -1 ? bucketed(columnSql(node.alias, ref), bucket) : String(place + 1);
+}
+
+/** Groups can only be ordered by what they are made by: the column that the spread gives. */
+function spreadColumn({ shape, node }: Embed, ref: ColumnRef): string | null {
+  if (shape !== 'spread-one') return null;
+  const given = node.outputs.find((output): output is Value => output.kind === 'value' && output.aggregate === null && isSameColumn(output.column, ref));
+  return given === undefined ? null : `${quoteName(node.alias)}.${quoteName(given.liftedAs)}`;
+}
+
+function isSameColumn(a: ColumnRef, b: ColumnRef): boolean {
+  return a.name === b.name && JSON.stringify(a.path) === JSON.stringify(b.path);
 }
 
 function windowSql({ limit, offset }: Window, values: Values): string {

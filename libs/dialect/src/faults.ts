@@ -34,6 +34,10 @@ export const restFaults = {
   PGRST127: { status: 400, message: 'Feature not implemented' },
   PGRST128: { status: 400, message: 'Function must return SETOF or TABLE when max-affected preference is used with handling=strict' },
 
+  // Groups
+  PGRSTX20: { status: 400, message: 'A time bucket needs a date or a timestamp' },
+  PGRSTX21: { status: 400, message: 'The aggregate would cost more than is allowed' },
+
   // The schema cache
   PGRST200: { status: 400, message: 'Could not find a relationship in the schema cache' },
   PGRST201: { status: 300, message: 'Could not embed because more than one relationship was found' },
@@ -47,6 +51,10 @@ export const restFaults = {
   PGRST301: { status: 401, message: 'No suitable key or wrong key type' },
   PGRST302: { status: 401, message: 'Anonymous access is disabled' },
   PGRST303: { status: 401, message: 'JWT claims are not valid' },
+
+  // Streams
+  PGRSTX10: { status: 503, message: 'Too many streams are open' },
+  PGRSTX11: { status: 503, message: 'The stream took longer than it may' },
 
   PGRSTX00: { status: 500, message: 'Internal error' },
 } as const satisfies Catalogue;

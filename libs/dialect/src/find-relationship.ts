@@ -65,7 +65,8 @@ function hintFor(cache: SchemaCache, origin: QualifiedName, target: string): str
   const related = cache.relationships.get(keyOf(origin.schema, origin.name));
   const wrong = related === undefined ? origin.name : target;
   const names = related === undefined ? namesIn(cache.relationships.keys(), origin.schema) : related.map((relationship) => relationship.target.name);
-  if (names.includes(wrong)) return null;
+  // A name that is right but for its case is found too, and hinting at it would not say what is wrong.
+  if (names.some((name) => name.toLowerCase() === wrong.toLowerCase())) return null;
   const meant = mostSimilar(wrong, names, 0.33);
   return meant === null ? null : `Perhaps you meant '${meant}' instead of '${wrong}'.`;
 }

@@ -120,7 +120,8 @@ function readNot(scanner: Scanner): true | null {
 
 type ReadValue = (scanner: Scanner) => string | null;
 
-function readComparison(scanner: Scanner, readValue: ReadValue, limits: Limits): Comparison | null {
+/** `[not.]operator.value`, with the reader of the value. */
+export function readComparison(scanner: Scanner, readValue: ReadValue, limits: Limits): Comparison | null {
   const isNegated = readNot(scanner) ?? false;
   const operation = scanner.labelled('operator (eq, gt, ...)', () => readOperation(scanner, readValue, limits));
   return operation === null ? null : { isNegated, operation };
@@ -206,7 +207,7 @@ function readRest(scanner: Scanner): string {
 }
 
 /** In a tree a value ends at a comma or bracket, unless it is quoted or an array literal in braces. */
-function readTreeValue(scanner: Scanner): string {
+export function readTreeValue(scanner: Scanner): string {
   return scanner.attempt(() => readWholeQuoted(scanner)) ?? scanner.take(/\{[^{}]*\}/y, []) ?? scanner.take(/[^,)]+/y, []) ?? '';
 }
 

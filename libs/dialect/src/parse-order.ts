@@ -1,10 +1,15 @@
 import { comma, readField, readName, separated, type FieldName } from './parse-field.ts';
+import type { AggregateName } from './parse-select.ts';
 import { readAll, type Scanner } from './scanner.ts';
+import { readBucket, type Bucket } from './time-bucket.ts';
 
 export interface OrderTerm {
   /** The embed whose field orders the parents, or null for a field of the collection itself. */
   readonly relation: string | null;
   readonly field: FieldName;
+  readonly bucket?: Bucket;
+  /** Groups are ordered by an aggregate over their rows; of the field `*` it is their number. */
+  readonly aggregate?: AggregateName;
   readonly direction: 'asc' | 'desc' | null;
   readonly nulls: 'first' | 'last' | null;
 }
@@ -38,8 +43,27 @@ function readRelated(scanner: Scanner): OrderTerm | null {
 }
 
 function readOwn(scanner: Scanner): OrderTerm | null {
+  if (scanner.text.startsWith('count()', scanner.position) && scanner.word('count()')) return withMore(readTail(scanner, null, { name: '*', path: [] }), { aggregate: 'count' });
   const field = readField(scanner);
-  return field === null ? null : readTail(scanner, null, field);
+  if (field === null) return null;
+  const bucket = readBucket(scanner);
+  const aggregate = bucket === null ? readOrderAggregate(scanner) : null;
+  return withMore(readTail(scanner, null, field), { ...(bucket === null ? {} : { bucket }), ...(aggregate === null ? {} : { aggregate }) });
+}
+
+function withMore(term: OrderTerm | null, more: Pick<OrderTerm, 'bucket' | 'aggregate'>): OrderTerm | null {
+  return term === null ? null : { ...term, ...more };
+}
+
+const aggregateCall = /\.(sum|avg|count|max|min)\(\)/y;
+
+/** It does not tell the scanner what it hoped for: the protocol knows no order by an aggregate. */
+function readOrderAggregate(scanner: Scanner): AggregateName | null {
+  aggregateCall.lastIndex = scanner.position;
+  const name = aggregateCall.exec(scanner.text)?.[1];
+  if (name === undefined) return null;
+  scanner.take(aggregateCall, []);
+  return name as AggregateName;
 }
 
 function readTail(scanner: Scanner, relation: string | null, field: FieldName): OrderTerm | null {

@@ -2,6 +2,7 @@ import { fault } from './faults.ts';
 import type { Limits } from './limits.ts';
 import { readNames, readPath } from './parse-field.ts';
 import { looksLikeComparison, parseComparison, parseFilterKey, parseLogic, sizeOf, type Filter, type Tree } from './parse-filter.ts';
+import { parseHaving, sizeOfHaving, type Having } from './parse-having.ts';
 import { parseOrder, type OrderTerm } from './parse-order.ts';
 import { parseSelect, type SelectItem } from './parse-select.ts';
 import { readAll } from './scanner.ts';
@@ -19,6 +20,7 @@ export interface Query {
   readonly select: readonly SelectItem[];
   readonly filters: readonly Placed<Filter>[];
   readonly logic: readonly Placed<Tree>[];
+  readonly having: readonly Placed<WrittenHaving>[];
   readonly orders: readonly Placed<readonly OrderTerm[]>[];
   readonly windows: readonly Placed<Window>[];
   readonly columns: readonly string[] | null;
@@ -31,6 +33,12 @@ export interface Query {
   readonly canonical: string;
 }
 
+/** A `having` with its text: where the collection has a column of the name, it is a filter after all. */
+export interface WrittenHaving {
+  readonly having: Having;
+  readonly text: string;
+}
+
 type Parameter = readonly [string, string];
 
 /**
@@ -41,13 +49,14 @@ type Parameter = readonly [string, string];
 export function parseQuery(text: string, takesArguments: boolean, limits: Limits): Query {
   const parameters = splitQuery(text);
   const given = parameters.filter((parameter): parameter is Parameter => parameter[1] !== null);
-  const ofKind = (kinds: readonly Kind[]): readonly Parameter[] => given.filter(([key]) => kinds.includes(kindOf(key)));
+  const ofKind = (kinds: readonly Kind[]): readonly Parameter[] => given.filter((parameter) => kinds.includes(kindOf(parameter, takesArguments)));
   const value = (name: string): string | undefined => given.find(([key]) => key === name)?.[1];
   const conditions = ofKind(['filter']);
   const isArgument = ([, text]: Parameter): boolean => takesArguments && !looksLikeComparison(text);
   // In the order of the protocol's first server: of several mistakes the same one is told.
   const orders = ofKind(['order']).map(([key, text]) => ({ path: readPlace(key), what: parseOrder(text) }));
   const logic = ofKind(['and', 'or']).map((parameter) => readLogicParameter(parameter, limits));
+  const having = ofKind(['having']).map(([key, text]) => ({ path: readPlace(key), what: { having: parseHaving(text, limits), text } }));
   const columns = readNameList('columns', value('columns'));
   const select = parseSelect(value('select') ?? '*', limits);
   const filters = conditions.filter((parameter) => !isArgument(parameter)).map((parameter) => readFilter(parameter, limits));
@@ -55,6 +64,7 @@ export function parseQuery(text: string, takesArguments: boolean, limits: Limits
     select,
     filters,
     logic,
+    having,
     orders,
     columns,
     windows: readWindows(ofKind(['limit']), ofKind(['offset'])),
@@ -63,17 +73,19 @@ export function parseQuery(text: string, takesArguments: boolean, limits: Limits
     filterKeys: new Set(conditions.map(([key]) => key)),
     canonical: canonicalOf(parameters),
   };
-  const count = query.filters.length + query.logic.reduce((sum, { what }) => sum + sizeOf(what), 0);
+  const count = query.filters.length + query.logic.reduce((sum, { what }) => sum + sizeOf(what), 0) + having.reduce((sum, { what }) => sum + sizeOfHaving(what.having), 0);
   if (count > limits.filters) throw fault('PGRST100', { message: `the query has more than ${limits.filters} filters`, details: 'This is a limit of the server.' });
   return query;
 }
 
-type Kind = 'filter' | 'and' | 'or' | 'order' | 'limit' | 'offset' | 'own';
+type Kind = 'filter' | 'having' | 'and' | 'or' | 'order' | 'limit' | 'offset' | 'own';
 
 /** The last word of a dotted key says what the parameter is; only whole keys are reserved otherwise. */
-function kindOf(key: string): Kind {
+function kindOf([key, text]: Parameter, takesArguments: boolean): Kind {
   if (key === 'select' || key === 'columns' || key === 'on_conflict') return 'own';
   const last = key.slice(key.lastIndexOf('.') + 1);
+  // No comparison begins with a bracket. An argument of a function may.
+  if (last === 'having' && text.startsWith('(') && !takesArguments) return 'having';
   return last === 'and' || last === 'or' || last === 'order' || last === 'limit' || last === 'offset' ? last : 'filter';
 }
 

@@ -2,6 +2,7 @@ import { fault } from './faults.ts';
 import type { Limits } from './limits.ts';
 import { comma, readField, readIdentifier, readName, type FieldName } from './parse-field.ts';
 import { readAll, type Scanner } from './scanner.ts';
+import { readBucket, type Bucket } from './time-bucket.ts';
 
 export type AggregateName = 'sum' | 'avg' | 'count' | 'max' | 'min';
 
@@ -11,6 +12,8 @@ export interface SelectField {
   readonly field: FieldName;
   readonly alias: string | null;
   readonly cast: string | null;
+  /** Moments are given as the beginning of the bucket that they are in. */
+  readonly bucket?: { readonly span: Bucket; readonly cast: string | null };
   readonly aggregate: { readonly name: AggregateName; readonly cast: string | null } | null;
 }
 
@@ -30,7 +33,8 @@ export type SelectItem = SelectField | SelectEmbed;
 type EmbedHead = Omit<SelectEmbed, 'kind' | 'items'>;
 
 const star: SelectField = { kind: 'field', field: { name: '*', path: [] }, alias: null, cast: null, aggregate: null };
-const aggregates: readonly AggregateName[] = ['sum', 'avg', 'count', 'max', 'min'];
+/** The aggregates, in the order in which a refusal tells them. */
+export const aggregates: readonly AggregateName[] = ['sum', 'avg', 'count', 'max', 'min'];
 
 /**
  * Reads the `select` parameter.
@@ -173,10 +177,17 @@ function readFieldItem(scanner: Scanner): SelectField | null {
   if (field === null) return null;
   const cast = readCast(scanner);
   if (cast === undefined) return null;
+  const span = readBucket(scanner);
+  if (span !== null) return readBucketTail(scanner, { kind: 'field', field, alias, cast, aggregate: null }, span);
   const name = scanner.attempt(() => readAggregate(scanner));
   const aggregateCast = readCast(scanner);
   if (aggregateCast === undefined || !endsItem(scanner)) return null;
   return { kind: 'field', field, alias, cast, aggregate: name === null ? null : { name, cast: aggregateCast } };
+}
+
+function readBucketTail(scanner: Scanner, item: SelectField, span: Bucket): SelectField | null {
+  const cast = readCast(scanner);
+  return cast === undefined || !endsItem(scanner) ? null : { ...item, bucket: { span, cast } };
 }
 
 function readAggregate(scanner: Scanner): AggregateName | null {
@@ -197,7 +208,7 @@ function readAlias(scanner: Scanner): string | null {
 }
 
 /** `::type`; null where there is none, undefined where the type is missing. */
-function readCast(scanner: Scanner): string | null | undefined {
+export function readCast(scanner: Scanner): string | null | undefined {
   if (!scanner.word('::')) return null;
   return readIdentifier(scanner) ?? undefined;
 }

@@ -1,13 +1,16 @@
 import { fault } from './faults.ts';
 import { findRelationship } from './find-relationship.ts';
 import type { FieldName } from './parse-field.ts';
-import type { Filter, Tree } from './parse-filter.ts';
+import { defaultLimits } from './limits.ts';
+import { parseComparison, type Filter, type Tree } from './parse-filter.ts';
+import type { Having } from './parse-having.ts';
 import type { OrderTerm } from './parse-order.ts';
-import type { Placed } from './parse-query.ts';
+import type { Placed, WrittenHaving } from './parse-query.ts';
 import type { SelectEmbed, SelectField, SelectItem } from './parse-select.ts';
-import type { ColumnRef, Condition, Embed, Join, Node, Order, Output, Source } from './plan-types.ts';
-import { castKey, findCollection, isToOne, keyOf, type Collection, type QualifiedName, type Relationship, type SchemaCache } from './schema-cache.ts';
+import type { ColumnRef, Condition, Embed, GroupCondition, Join, Node, Order, Output, Source, TimeBucket } from './plan-types.ts';
+import { castKey, findCollection, isToOne, type Collection, type QualifiedName, type Relationship, type SchemaCache } from './schema-cache.ts';
 import { resolveCast } from './resolve-cast.ts';
+import { momentTypeOf, type Bucket } from './time-bucket.ts';
 import { capped, everything, type Window } from './window.ts';
 
 /** What is asked of the rows: which of them, in which order, and what of them. */
@@ -18,6 +21,7 @@ export interface ReadTerms {
   readonly select: readonly SelectItem[];
   readonly filters: readonly Placed<Filter>[];
   readonly logic: readonly Placed<Tree>[];
+  readonly having: readonly Placed<WrittenHaving>[];
   readonly orders: readonly Placed<readonly OrderTerm[]>[];
   readonly windows: readonly Placed<Window>[];
   readonly window: Window;
@@ -48,13 +52,14 @@ interface Asked {
   readonly embeds: readonly { readonly select: SelectEmbed; readonly asked: Asked }[];
   readonly filters: Filter[];
   readonly trees: Tree[];
+  readonly having: WrittenHaving[];
   order: readonly OrderTerm[];
   window: Window;
 }
 
 function askedOf(items: readonly SelectItem[]): Asked {
   const embeds = items.filter((item) => item.kind === 'embed').map((select) => ({ select, asked: askedOf(select.items) }));
-  return { items, embeds, filters: [], trees: [], order: [], window: everything };
+  return { items, embeds, filters: [], trees: [], having: [], order: [], window: everything };
 }
 
 /** A level with its place among the collections. */
@@ -92,13 +97,14 @@ class ReadPlanner {
    * server does: so of two orders the first counts, and of several wrong names the last is told.
    */
   place(root: Asked): void {
-    const { filters, logic, orders, windows, window } = this.terms;
+    const { filters, logic, having, orders, windows, window } = this.terms;
     for (const { path, what } of filters.toReversed()) this.find(root, path).filters.unshift(what);
     for (const { path, what } of orders.toReversed()) this.find(root, path).order = what;
     for (const { path, what } of windows) {
-      if (path.length > 0) this.find(root, path).window = checkedEmbedWindow(what);
+      if (path.length > 0) this.find(root, path).window = what;
     }
     for (const { path, what } of logic.toReversed()) this.find(root, path).trees.unshift(what);
+    for (const { path, what } of having) this.find(root, path).having.push(what);
     root.window = window;
   }
 
@@ -108,7 +114,7 @@ class ReadPlanner {
   }
 
   finish(draft: Draft, isExpanding = false): Node {
-    const isAggregating = draft.asked.items.some((item) => item.kind === 'field' && item.aggregate !== null) || draft.embeds.some(liftsAggregates);
+    const isAggregating = draft.asked.items.some(isAggregate) || draft.embeds.some(liftsAggregates) || makesGroups(draft.asked);
     const embeds = new Map(draft.embeds.map((embed) => [embed.select, this.finishEmbed(embed, isExpanding || isAggregating)]));
     const list = [...embeds.values()];
     const inner = list.filter(({ isInner }) => isInner).map((embed): Condition => ({ kind: 'presence', embed, isNegated: false }));
@@ -118,6 +124,7 @@ class ReadPlanner {
       collection: draft.collection,
       outputs: this.outputs(draft, embeds, isExpanding || isAggregating),
       conditions: [...draft.asked.filters.map((filter) => this.condition(draft, filter, list)), ...draft.asked.trees.map((tree) => this.condition(draft, tree, list)), ...inner],
+      having: draft.asked.having.map((written) => this.groupCondition(draft, this.havingOf(draft, written))),
       order: draft.asked.order.map((term) => this.order(draft, term, list)),
       window: capped(draft.asked.window, this.terms.maxRows),
       embeds: list,
@@ -183,6 +190,7 @@ class ReadPlanner {
       relationship,
       shape,
       isInner: select.join === 'inner',
+      asked: draft.asked.window,
       isEmpty: select.items.every((item) => item.kind === 'embed') && node.embeds.every(({ isEmpty }) => isEmpty),
       node: { ...node, window: singleRow(node.window, relationship, draft) },
     };
@@ -193,7 +201,7 @@ class ReadPlanner {
     const items: readonly SelectItem[] = draft.asked.items.length === 0 && draft.embeds.length === 0 ? [wholeRow] : draft.asked.items;
     return items.flatMap((item): Output[] => {
       if (item.kind === 'embed') return [{ kind: 'embed', embed: embeds.get(item)! }];
-      if (item.aggregate !== null && !this.terms.areAggregatesAllowed) throw fault('PGRST123');
+      if (item.aggregate !== null) this.allowAggregate();
       const isStar = item.field.name === '*' && item.aggregate === null;
       if (!isStar) return [this.value(draft, item)];
       const columns = draft.collection === null ? [] : [...draft.collection.columns.values()];
@@ -202,18 +210,45 @@ class ReadPlanner {
     });
   }
 
-  private value(draft: Draft, { field, alias, cast, aggregate }: SelectField): Output {
+  private allowAggregate(): void {
+    if (!this.terms.areAggregatesAllowed) throw fault('PGRST123');
+  }
+
+  private value(draft: Draft, { field, alias, cast, bucket, aggregate }: SelectField): Output {
     const type = draft.collection?.columns.get(field.name)?.type;
-    const key = alias ?? (aggregate === null ? keyOfField(field) : aggregate.name);
+    const key = alias ?? aggregate?.name ?? (bucket === undefined ? keyOfField(field) : 'bucket');
     return {
       kind: 'value',
       column: this.columnRef(draft, field),
-      formatter: type === undefined || field.path.length > 0 ? null : (this.cache.casts.get(castKey(type, 'json')) ?? null),
+      formatter: type === undefined || field.path.length > 0 || bucket !== undefined ? null : (this.cache.casts.get(castKey(type, 'json')) ?? null),
       cast: cast === null ? null : resolveCast(this.cache, cast),
+      bucket: bucket === undefined ? null : this.bucket(draft, field, cast, bucket.span, bucket.cast),
       aggregate: aggregate === null ? null : { name: aggregate.name, cast: aggregate.cast === null ? null : resolveCast(this.cache, aggregate.cast) },
       key,
       liftedAs: aggregate === null ? key : this.freeAlias(`${key}_lifted`),
     };
+  }
+
+  private bucket({ collection }: Draft, { name, path }: FieldName, cast: string | null, span: Bucket, bucketCast: string | null): TimeBucket {
+    const type = cast ?? (path.length > 0 ? 'text' : (collection?.columns.get(name)?.baseType ?? 'unknown'));
+    const moment = momentTypeOf(cast === null ? type : resolveCast(this.cache, cast));
+    if (moment === null) throw fault('PGRSTX20', { message: `A time bucket of "${name}" needs a date or a timestamp, and it is of type ${type}`, hint: `Cast it before: "${name}::timestamptz.bucket(${span.count}${span.unit})".` });
+    return { ...span, type: moment, cast: bucketCast === null ? null : resolveCast(this.cache, bucketCast) };
+  }
+
+  /** A column called `having` makes it a filter, and as that it cannot be read. */
+  private havingOf({ collection }: Draft, { having, text }: WrittenHaving): Having {
+    if (collection?.columns.has('having')) parseComparison(text, defaultLimits);
+    this.allowAggregate();
+    return having;
+  }
+
+  private groupCondition(draft: Draft, having: Having): GroupCondition {
+    if (having.kind === 'logic') {
+      return { kind: 'logic', isNegated: having.isNegated, operator: having.operator, conditions: having.trees.map((inner) => this.groupCondition(draft, inner)) };
+    }
+    const { field, cast, aggregate, isNegated, operation } = having;
+    return { kind: 'measure', measure: { column: this.columnRef(draft, field), cast: cast === null ? null : resolveCast(this.cache, cast), aggregate }, isNegated, operation };
   }
 
   private columnRef(draft: Draft, { name, path }: FieldName): ColumnRef {
@@ -225,7 +260,7 @@ class ReadPlanner {
     if (tree.kind === 'logic') {
       return { kind: 'logic', isNegated: tree.isNegated, operator: tree.operator, conditions: tree.trees.map((inner) => this.condition(draft, inner, embeds)) };
     }
-    return this.presence(draft, tree, embeds) ?? conditionOf(this.cache, draft.collection, draft.origin.schema, tree);
+    return this.presence(draft, tree, embeds) ?? conditionOf(this.cache, draft.collection, tree);
   }
 
   /** `rel=is.null` asks for parents without such rows. A column of that name is meant only by other operators. */
@@ -238,8 +273,10 @@ class ReadPlanner {
     throw fault('PGRST120', { message: `Bad operator on the '${embed.key}' embedded resource`, details: 'Only is null or not is null filters are allowed on embedded resources' });
   }
 
-  private order(draft: Draft, { relation, field, direction, nulls }: OrderTerm, embeds: readonly Embed[]): Order {
-    if (relation === null) return { column: this.columnRef(draft, field), embed: null, direction, nulls };
+  private order(draft: Draft, { relation, field, bucket, aggregate, direction, nulls }: OrderTerm, embeds: readonly Embed[]): Order {
+    if (aggregate !== undefined) this.allowAggregate();
+    const own = { bucket: bucket === undefined ? null : this.bucket(draft, field, null, bucket, null), aggregate: aggregate ?? null, direction, nulls };
+    if (relation === null) return { ...own, column: this.columnRef(draft, field), embed: null, output: aggregate === undefined ? outputNamed(draft, field) : null };
     const embed = embeds.find(({ key }) => key === relation);
     if (embed === undefined) throw notEmbedded(relation);
     if (!isToOne(embed.relationship)) {
@@ -249,30 +286,43 @@ class ReadPlanner {
       });
     }
     const target = draft.embeds.find(({ select }) => (select.alias ?? select.name) === relation)!.draft;
-    return { column: this.columnRef(target, field), embed, direction, nulls };
+    return { ...own, column: this.columnRef(target, unaliased(target, field)), embed, output: null };
   }
 }
 
 /** A filter on columns of one collection. */
-export function conditionOf(cache: SchemaCache, collection: Collection | null, schema: string, tree: Tree): Condition {
+export function conditionOf(cache: SchemaCache, collection: Collection | null, tree: Tree): Condition {
   if (tree.kind === 'logic') {
-    return { kind: 'logic', isNegated: tree.isNegated, operator: tree.operator, conditions: tree.trees.map((inner) => conditionOf(cache, collection, schema, inner)) };
+    return { kind: 'logic', isNegated: tree.isNegated, operator: tree.operator, conditions: tree.trees.map((inner) => conditionOf(cache, collection, inner)) };
   }
   const { field, isNegated, operation } = tree;
   const column = collection?.columns.get(field.name);
   return {
     kind: 'filter',
     column: { ...field, isJson: column?.baseType === 'json' || column?.baseType === 'jsonb' },
-    isTsVector: column === undefined ? givesTsVector(cache, { schema, name: field.name }) : column.baseType === 'tsvector',
+    // A computed column is searched as it is: PostgreSQL has the operator for text too.
+    isTsVector: column === undefined || column.baseType === 'tsvector',
     isNegated,
     operation,
     parser: column === undefined ? null : (cache.casts.get(castKey('text', column.type)) ?? null),
   };
 }
 
-/** A computed column of type tsvector is a function of that name. */
-function givesTsVector(cache: SchemaCache, name: QualifiedName): boolean {
-  return cache.routines.get(keyOf(name.schema, name.name))?.some(({ returns }) => returns.name === 'tsvector') ?? false;
+/** An aggregate or a bucket may be ordered by under the name that it is given, where no column has that name. */
+function outputNamed({ asked, collection }: Draft, { name, path }: FieldName): string | null {
+  if (collection === null || collection.columns.has(name) || path.length > 0) return null;
+  return asked.items.some((item) => item.kind === 'field' && item.alias === name && (item.aggregate !== null || item.bucket !== undefined)) ? name : null;
+}
+
+/** Whether it is about groups although none of its items is an aggregate. */
+function makesGroups({ having, order }: Asked): boolean {
+  return having.length > 0 || order.some(({ aggregate }) => aggregate !== undefined);
+}
+
+/** What an embed gives may be named as it is given, where no column has the name. */
+function unaliased({ asked, collection }: Draft, field: FieldName): FieldName {
+  if (collection === null || collection.columns.has(field.name) || field.path.length > 0) return field;
+  return asked.items.find((item): item is SelectField => item.kind === 'field' && item.alias === field.name && item.aggregate === null)?.field ?? field;
 }
 
 const wholeRow: SelectField = { kind: 'field', field: { name: '*', path: [] }, alias: null, cast: null, aggregate: null };
@@ -297,11 +347,6 @@ function singleRow(window: Window, relationship: Relationship, draft: Draft): Wi
   if (draft.asked.window.limit !== null) return window;
   const isSure = relationship.kind === 'key' && !relationship.isTargetView && !relationship.isOriginView;
   return { offset: draft.asked.window.offset, limit: isSure ? null : 1 };
-}
-
-function checkedEmbedWindow(window: Window): Window {
-  if (window.limit !== null && window.limit < 0) throw fault('PGRST103', { details: 'Limit should be greater than or equal to zero.' });
-  return { offset: Math.max(0, window.offset), limit: window.limit };
 }
 
 function notEmbedded(name: string): Error {

@@ -2,6 +2,7 @@ import type { FieldName } from './parse-field.ts';
 import type { Operation } from './parse-filter.ts';
 import type { AggregateName } from './parse-select.ts';
 import type { Collection, ColumnPair, QualifiedName, Relationship } from './schema-cache.ts';
+import type { Bucket, MomentType } from './time-bucket.ts';
 import type { Window } from './window.ts';
 
 /** A column, or a value inside it, as SQL has to name it. */
@@ -9,6 +10,24 @@ export interface ColumnRef extends FieldName {
   /** The column is JSON already; any other must be turned into it before a path is followed. */
   readonly isJson: boolean;
 }
+
+/** A bucket that moments are put in, and what its beginning is cast to. */
+export interface TimeBucket extends Bucket {
+  readonly type: MomentType;
+  readonly cast: string | null;
+}
+
+/** An aggregate over the rows of a group; the column `*` is the row itself. */
+export interface Measure {
+  readonly column: ColumnRef;
+  readonly cast: string | null;
+  readonly aggregate: AggregateName;
+}
+
+/** What a group must be like to be given. */
+export type GroupCondition =
+  | { readonly kind: 'logic'; readonly isNegated: boolean; readonly operator: 'and' | 'or'; readonly conditions: readonly GroupCondition[] }
+  | { readonly kind: 'measure'; readonly measure: Measure; readonly isNegated: boolean; readonly operation: Operation };
 
 /** One thing that a node gives. */
 export type Output =
@@ -19,6 +38,7 @@ export type Output =
       /** The function that writes a domain's values as JSON. */
       readonly formatter: string | null;
       readonly cast: string | null;
+      readonly bucket: TimeBucket | null;
       readonly aggregate: { readonly name: AggregateName; readonly cast: string | null } | null;
       /** The key in the answer. */
       readonly key: string;
@@ -37,6 +57,10 @@ export interface Order {
   readonly column: ColumnRef;
   /** The to-one embed that the column belongs to, or null for the node's own. */
   readonly embed: Embed | null;
+  readonly bucket: TimeBucket | null;
+  readonly aggregate: AggregateName | null;
+  /** The key of something given that is no column, such as a renamed aggregate; it is ordered by instead. */
+  readonly output: string | null;
   readonly direction: 'asc' | 'desc' | null;
   readonly nulls: 'first' | 'last' | null;
 }
@@ -64,6 +88,7 @@ export interface Node {
   readonly collection: Collection | null;
   readonly outputs: readonly Output[];
   readonly conditions: readonly Condition[];
+  readonly having: readonly GroupCondition[];
   readonly order: readonly Order[];
   readonly window: Window;
   readonly embeds: readonly Embed[];
@@ -78,6 +103,8 @@ export interface Embed {
   readonly relationship: Relationship;
   readonly shape: 'object' | 'array' | 'spread-one' | 'spread-many';
   readonly isInner: boolean;
+  /** The rows of it that were asked for: only they count as being there. */
+  readonly asked: Window;
   /** Nothing was selected in it: it filters, and adds no key. */
   readonly isEmpty: boolean;
   readonly node: Node;

@@ -6,7 +6,7 @@ import type { Action, Request } from './parse.ts';
 import type { Body } from './parse-body.ts';
 import type { Filter } from './parse-filter.ts';
 import { conditionOf, planRead, type ReadTree } from './plan-read.ts';
-import type { Condition, Node, Output } from './plan-types.ts';
+import type { Condition, GroupCondition, Node, Output } from './plan-types.ts';
 import type { Preferences } from './preferences.ts';
 import { castKey, findCollection, keyOf, namesIn, returnsScalar, type Collection, type Column, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
 import { mostSimilar } from './similar.ts';
@@ -125,6 +125,7 @@ function planCollectionRead(request: Request, { collection: name, isHead }: Extr
     select: query.select,
     filters: query.filters,
     logic: query.logic,
+    having: query.having,
     orders: query.orders,
     windows: query.windows,
     window,
@@ -154,6 +155,7 @@ function planWrite(request: Request, action: Extract<Action, { kind: 'insert' | 
     // Filters of the collection itself chose the rows to write; they do not choose again among those written.
     filters: query.filters.filter(({ path }) => path.length > 0),
     logic: query.logic.filter(({ path }) => path.length > 0),
+    having: query.having,
     orders: query.orders,
     windows: query.windows,
     window: everything,
@@ -204,7 +206,7 @@ function checkPut({ query }: Request, { primaryKey }: Collection): void {
 function rootConditions({ query, action }: Request, collection: Collection, cache: SchemaCache): Condition[] {
   if (action.kind === 'insert') return [];
   const trees = [...query.filters, ...query.logic].filter(({ path }) => path.length === 0).map(({ what }) => what);
-  return trees.map((tree) => conditionOf(cache, collection, collection.schema, tree));
+  return trees.map((tree) => conditionOf(cache, collection, tree));
 }
 
 function writeColumns({ body }: Request, collection: Collection, cache: SchemaCache): WriteColumn[] {
@@ -237,6 +239,7 @@ function planCall(request: Request, { function: name, method }: Extract<Action, 
     select: query.select,
     filters: query.filters,
     logic: query.logic,
+    having: query.having,
     orders: query.orders,
     windows: query.windows,
     window: request.window,
@@ -315,8 +318,13 @@ function neededNames(root: Node): Set<string> {
     if (condition.kind === 'logic') condition.conditions.forEach(ofCondition);
     else if (condition.kind === 'filter') names.add(condition.column.name);
   };
+  const ofGroup = (condition: GroupCondition): void => {
+    if (condition.kind === 'logic') condition.conditions.forEach(ofGroup);
+    else names.add(condition.measure.column.name);
+  };
   root.outputs.forEach(ofOutput);
   root.conditions.forEach(ofCondition);
+  root.having.forEach(ofGroup);
   for (const { column, embed } of root.order) if (embed === null) names.add(column.name);
   for (const { node, relationship } of root.embeds) {
     // A function takes the whole row.
