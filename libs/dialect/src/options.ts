@@ -13,6 +13,8 @@ export interface RestOptions {
   /** Function that runs before every request. */
   readonly preRequest: QualifiedName | null;
   readonly transactionEnd: 'commit' | 'rollback';
+  /** Roles whose updates and deletions need a filter. */
+  readonly filterNeededFor?: readonly string[];
   /** Whose `Prefer: tx` is heard; the service's where it is not said. */
   readonly whoChoosesTx?: 'nobody' | 'service' | 'everybody';
   /** Role of a request without a token, to whom a missing right is 401; empty is none. */
