@@ -3,6 +3,7 @@ import { parseAccept, parseMediaType, type MediaType } from './media-types.ts';
 import type { RestOptions } from './options.ts';
 import { parseBody, type Body } from './parse-body.ts';
 import { decode, parseQuery, type Query } from './parse-query.ts';
+import { utf8OfLatin1 } from './text.ts';
 import { parsePreferences, type Preferences } from './preferences.ts';
 import { everything, intersect, isEverything, parseRange, type Window } from './window.ts';
 
@@ -86,7 +87,8 @@ function targetOf(path: string): Target {
 
 function schemaOf({ headers, method }: RestRequest, schemas: readonly string[]): Pick<Request, 'schema' | 'isSchemaNegotiated'> {
   const isWrite = method === 'POST' || method === 'PATCH' || method === 'PUT' || method === 'DELETE';
-  const profile = headers[isWrite ? 'content-profile' : 'accept-profile'];
+  const given = headers[isWrite ? 'content-profile' : 'accept-profile'];
+  const profile = given === undefined ? undefined : utf8OfLatin1(given);
   if (profile === undefined) return { schema: schemas[0]!, isSchemaNegotiated: schemas.length !== 1 };
   if (schemas.includes(profile)) return { schema: profile, isSchemaNegotiated: true };
   throw fault('PGRST106', { message: `Invalid schema: ${profile}`, hint: `Only the following schemas are exposed: ${schemas.join(', ')}` });
@@ -135,7 +137,8 @@ function unsupported(method: string): Error {
 function windowOf(method: string, query: Query, range: string | undefined): Window {
   const asked = query.windows.find(({ path }) => path.length === 0)?.what ?? everything;
   if (method === 'PUT' && !isEverything(asked)) throw fault('PGRST114');
-  return intersect(asked, method === 'GET' ? parseRange(range) : everything);
+  // Who asks for no rows gets none, whatever the header says.
+  return intersect(asked, method === 'GET' && asked.limit !== 0 ? parseRange(range) : everything);
 }
 
 function hasBody(action: Action): boolean {

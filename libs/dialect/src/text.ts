@@ -19,3 +19,19 @@ export function refuseNul(text: string, code: RestFaultCode, what: string): stri
   if (text.includes('\0')) throw fault(code, { message: `${what} has a NUL character, which PostgreSQL cannot hold` });
   return text;
 }
+
+/** The text of a header: its bytes come as Latin-1 and mean UTF-8. What is no UTF-8 stays as it came. */
+export function utf8OfLatin1(text: string): string {
+  if (!/^[\x00-\xff]*[\x80-\xff][\x00-\xff]*$/.test(text)) return text;
+  try {
+    return utf8.decode(Uint8Array.from(text, (character) => character.charCodeAt(0)));
+  } catch {
+    // An older client's Latin-1, or nonsense: no schema is called so.
+    return text;
+  }
+}
+
+/** UTF-8 bytes as the Latin-1 text that a header takes. */
+export function latin1OfUtf8(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : String.fromCharCode(...new TextEncoder().encode(text));
+}
