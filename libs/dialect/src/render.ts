@@ -3,6 +3,7 @@ import { contentTypeOf } from './media-types.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallPlan, DescribePlan, ReadPlan, StatementPlan, WritePlan } from './plan.ts';
 import { appliedHeader, type Preferences } from './preferences.ts';
+import { latin1OfUtf8 } from './text.ts';
 import type { Window } from './window.ts';
 
 /**
@@ -23,7 +24,9 @@ type Headers = (readonly [string, string])[];
  */
 export function render(plan: StatementPlan, outcome: Outcome): RestAnswer {
   const answer = plan.answer.media.kind === 'plan' ? renderExplained(plan, outcome) : renderByKind(plan, outcome);
-  return overridden({ ...answer, body: bytesOf(plan, answer.body), headers: [...answer.headers, ...commonHeaders(plan)] }, outcome);
+  const headers = [...answer.headers, ...commonHeaders(plan, answer)];
+  if (answer.status === 416 && plan.kind !== 'write') throw beyondLastRow(plan.root.window, outcome, headers);
+  return overridden({ ...answer, body: bytesOf(plan, answer.body), headers }, outcome);
 }
 
 /** A handler of the database may give bytes; they come as hex digits. */
@@ -34,7 +37,7 @@ function bytesOf({ answer: { shape } }: StatementPlan, body: RestAnswer['body'])
 
 /** Writes the answer to OPTIONS. */
 export function renderDescription({ allow }: DescribePlan): RestAnswer {
-  return { status: 200, headers: [['Allow', allow.join(',')]], body: '' };
+  return { status: 200, headers: [['Allow', allow.join(',')]], body: null };
 }
 
 function renderByKind(plan: StatementPlan, outcome: Outcome): RestAnswer {
@@ -108,10 +111,16 @@ function locationOf({ collection }: WritePlan, key: string): string {
 /** No count was asked: the total is unknown and this is 200; 206 is for a total known to be larger than the page. */
 function rangeOf({ offset }: Window, { total, page }: Outcome): { status: number; range: readonly [string, string] } {
   const range = contentRange(offset, offset + page - 1, total);
-  if (total !== null && offset > total) {
-    throw fault('PGRST103', { details: `An offset of ${offset} was requested, but there are only ${total} rows.`, headers: { [range[0]]: range[1] } });
-  }
+  if (total !== null && offset > total) return { status: 416, range };
   return { status: total !== null && page < total ? 206 : 200, range };
+}
+
+/** The refusal bears the headers that the answer would have had; only its body, and the type of that, are others. */
+function beyondLastRow({ offset }: Window, { total }: Outcome, headers: Headers): Error {
+  return fault('PGRST103', {
+    details: `An offset of ${offset} was requested, but there are only ${total} rows.`,
+    headers: Object.fromEntries(headers.filter(([name]) => name !== 'Content-Type')),
+  });
 }
 
 function contentRange(first: number, last: number, total: number | null): readonly [string, string] {
@@ -123,11 +132,12 @@ function contentType(plan: StatementPlan): readonly [string, string] {
   return ['Content-Type', contentTypeOf(plan.answer.media)];
 }
 
-function commonHeaders(plan: StatementPlan): Headers {
+/** Which schema it was matters where there is a body of it. */
+function commonHeaders(plan: StatementPlan, answer: RestAnswer): Headers {
   const { request, legacyNames } = plan;
   const applied = appliedHeader(appliedPreferences(plan));
   return [
-    ...(request.isSchemaNegotiated ? [['Content-Profile', request.schema] as const] : []),
+    ...(request.isSchemaNegotiated && answer.headers.some(([name]) => name === 'Content-Type') ? [['Content-Profile', latin1OfUtf8(request.schema)] as const] : []),
     ...(applied === null ? [] : [['Preference-Applied', applied] as const]),
     ...(legacyNames.length === 0 ? [] : [['Warning', legacyWarning(legacyNames)] as const]),
     ['Vary', 'Accept, Prefer, Range'],
