@@ -65,6 +65,6 @@ async function send(reply: FastifyReply, { status, headers, body }: RestAnswer, 
 
 /** A stream is read as fast as the client takes it, and ended when the client leaves. */
 function payloadOf(body: NonNullable<RestAnswer['body']>): string | Buffer | Readable {
-  if (typeof body === 'string') return body;
+  if (typeof body === 'string' || body instanceof Readable) return body;
   return body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Readable.from(body, { objectMode: false });
 }

@@ -102,6 +102,10 @@ export const settings = {
   corsAllowedOrigins: list('PGRST_SERVER_CORS_ALLOWED_ORIGINS', { default: [], defaultText: 'any', meaning: 'Origins whose pages may call the data API with credentials.' }),
   traceHeader: text('PGRST_SERVER_TRACE_HEADER', { default: null, meaning: 'Header that the data API’s answers bring back as it came.' }),
   isTimingShown: flag('PGRST_SERVER_TIMING_ENABLED', { default: false, meaning: 'Adds `Server-Timing` to the data API’s answers.' }),
+  streamMaxRows: integer('MAINSTAY_STREAM_MAX_ROWS', 0, 2_000_000_000, { default: 0, defaultText: 'no limit', meaning: 'Most rows of a read that is streamed: as `application/x-ndjson`, or as a long `text/csv`; 0 is no limit. What is embedded keeps `PGRST_DB_MAX_ROWS`.' }),
+  streamMaxOpen: integer('MAINSTAY_STREAMS', 1, 1000, { default: 4, meaning: 'Most streams that one API process sends at once, each on a database connection of its own; always fewer than `PGRST_DB_POOL`. One more is answered 503 (PGRSTX10).' }),
+  streamStillSeconds: integer('MAINSTAY_STREAM_IDLE', 1, 600, { default: 25, meaning: 'Seconds that the reader of a stream may take nothing before it is cut.' }),
+  streamMaxSeconds: integer('MAINSTAY_STREAM_SECONDS', 1, 604_800, { default: 3600, meaning: 'Seconds that a stream may last, however fast its reader is.' }),
   maxBodyBytes: bytes('MAINSTAY_MAX_BODY', { default: 10 * 1024 ** 2, defaultText: '10MB', meaning: 'Largest body of a request, after decompression; imports are streamed and have their own limits.' }),
 
   // Sign-in

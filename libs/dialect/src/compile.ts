@@ -1,6 +1,7 @@
 import { callSql, scalarName } from './compile-call.ts';
 import { countRows, matchingRows, rowsName, selectRows } from './compile-read.ts';
 import { countsInserted, insertedSql, writeSql } from './compile-write.ts';
+import { csvHeaderSql, csvLineSql, jsonLineSql } from './csv-sql.ts';
 import type { PlanOption } from './media-types.ts';
 import type { Shape } from './negotiate.ts';
 import type { CallPlan, ReadPlan, StatementPlan, WritePlan } from './plan.ts';
@@ -46,7 +47,7 @@ function mainSql(plan: StatementPlan, values: Values): string {
 }
 
 /** The rows of the answer. */
-const answerName = '"answer"';
+export const answerName = '"answer"';
 
 function readStatement(plan: ReadPlan, values: Values): string {
   const rows = selectRows(plan.root, values);
@@ -103,6 +104,8 @@ function bodySql(shape: Shape, routine: Routine | null): string {
       return one(shape.isStripped ? stripped(all) : all);
     case 'csv':
       return csvSql();
+    case 'ndjson':
+      return `coalesce(string_agg(${jsonLineSql(isScalar ? `to_json(${item})` : `row_to_json(${item})`)} || E'\\n', ''), '')`;
     case 'geojson':
       return `json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(ST_AsGeoJSON(${item})::json), '[]'))`;
     case 'custom':
@@ -117,12 +120,9 @@ function customSql({ aggregate, rowType, isBinary }: Extract<Shape, { kind: 'cus
   return isBinary ? `encode((${written})::bytea, 'hex')` : written;
 }
 
-/** PostgreSQL's own text of a row is CSV between brackets. */
 function csvSql(): string {
-  const quoted = `case when k ~ '[",\\n\\r]' then '"' || replace(k, '"', '""') || '"' else k end`;
-  const header = `(select coalesce(string_agg(${quoted}, ','), '') from json_object_keys((select row_to_json(h.*) from ${answerName} as h limit 1)) as k)`;
-  const line = `substring((${answerName}.*)::text, 2, length((${answerName}.*)::text) - 2)`;
-  return `${header} || E'\\n' || coalesce(string_agg(${line}, E'\\n'), '')`;
+  const header = `coalesce((select ${csvHeaderSql('h.*')} from ${answerName} as h limit 1), '')`;
+  return `${header} || E'\\n' || coalesce(string_agg(${csvLineSql(`${answerName}.*`)}, E'\\n'), '')`;
 }
 
 /** The key of the one row that was written, as JSON of texts. */
@@ -133,7 +133,7 @@ function locationSql(primaryKey: readonly string[]): string {
 }
 
 /** How many rows there are beyond the page. Without a window the page is all, and is counted already. */
-function totalSql({ root, request, maxRows }: ReadPlan | CallPlan, values: Values): string {
+export function totalSql({ root, request, maxRows }: ReadPlan | CallPlan, values: Values): string {
   const { count } = request.preferences;
   if (count !== 'exact' && count !== 'estimated') return 'null';
   if (isEverything(root.window)) return 'count(*)';
@@ -147,7 +147,7 @@ function countedNode(root: Node): Node {
   return { ...root, order: [] };
 }
 
-function estimateOf(plan: StatementPlan): SqlStatement | null {
+export function estimateOf(plan: StatementPlan): SqlStatement | null {
   const { count } = plan.request.preferences;
   if (plan.kind !== 'read' || (count !== 'planned' && count !== 'estimated')) return null;
   const values = new Values();

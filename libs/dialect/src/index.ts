@@ -8,5 +8,6 @@ export { parse, type Action, type ParseTerms, type Request, type RestRequest } f
 export { makePlan, type Access, type CallPlan, type DescribePlan, type Plan, type ReadPlan, type StatementPlan, type WritePlan } from './plan.ts';
 export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
 export { render, renderDescription, type RestAnswer } from './render.ts';
+export { asStream, compileStream, errorLine, estimatedTotal, headOf, lineOf, renderStream, type CompiledStream, type StreamPlan } from './stream.ts';
 export type { Collection, Isolation, QualifiedName, RoleSettings, SchemaCache } from './schema-cache.ts';
 export { fillTemplate, makeTemplate, shapeOf, withBody, type PlanRequest, type Template } from './shape.ts';

@@ -1,6 +1,6 @@
 /** What a body is written in, or may be. */
 export type MediaType =
-  | { readonly kind: 'json' | 'geojson' | 'csv' | 'text' | 'xml' | 'openapi' | 'form' | 'binary' | 'any' | 'stripped-array' }
+  | { readonly kind: 'json' | 'geojson' | 'csv' | 'ndjson' | 'text' | 'xml' | 'openapi' | 'form' | 'binary' | 'any' | 'stripped-array' }
   | { readonly kind: 'object'; readonly isStripped: boolean }
   | { readonly kind: 'plan'; readonly of: MediaType; readonly format: 'json' | 'text'; readonly options: readonly PlanOption[] }
   | { readonly kind: 'other'; readonly name: string };
@@ -13,6 +13,7 @@ const names = {
   json: 'application/json',
   geojson: 'application/geo+json',
   csv: 'text/csv',
+  ndjson: 'application/x-ndjson',
   text: 'text/plain',
   xml: 'text/xml',
   openapi: 'application/openapi+json',

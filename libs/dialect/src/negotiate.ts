@@ -4,7 +4,7 @@ import type { QualifiedName, SchemaCache } from './schema-cache.ts';
 
 /** How the body is made of the rows. */
 export type Shape =
-  | { readonly kind: 'array' | 'stripped-array' | 'csv' | 'geojson' | 'nothing' }
+  | { readonly kind: 'array' | 'stripped-array' | 'csv' | 'ndjson' | 'geojson' | 'nothing' }
   | { readonly kind: 'object'; readonly isStripped: boolean }
   | { readonly kind: 'custom'; readonly aggregate: QualifiedName; readonly rowType: QualifiedName | null; readonly isBinary: boolean };
 
@@ -66,7 +66,8 @@ function builtIn(media: MediaType, { types }: SchemaCache): Answer | null {
     case 'json':
       return { media: { kind: 'json' }, shape: { kind: 'array' } };
     case 'csv':
-      return { media, shape: { kind: 'csv' } };
+    case 'ndjson':
+      return { media, shape: { kind: media.kind } };
     case 'geojson':
       // PostGIS writes it, so it is there where PostGIS is.
       return types.has('geometry') ? { media, shape: { kind: 'geojson' } } : null;

@@ -1,4 +1,4 @@
-import { compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withBody, withEstimate, type Compiled, type Outcome, type Plan, type PlanRequest, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
+import { asStream, compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withBody, withEstimate, type Compiled, type Outcome, type Plan, type PlanRequest, type RestAnswer, type RestRequest, type StatementPlan, type StreamPlan } from '@mainstay/dialect';
 import { isService, type Caller } from '@mainstay/domain';
 import { ConnectionLost, isDatabaseError, sessionOf, type Database, type Result, type RunTerms, type Session, type Statement, type Transaction } from '@mainstay/persistence';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
@@ -6,6 +6,7 @@ import { answerOfError } from './database-answers.ts';
 import { restSession } from './rest-session.ts';
 import { PlanCache, type Planned } from './plan-cache.ts';
 import { StatementNames } from './statement-names.ts';
+import { defaultStreamTerms, Streams, type StreamTerms } from './streams.ts';
 
 /** serialization_failure, deadlock_detected. */
 const hindrances = new Set(['40001', '40P01']);
@@ -15,12 +16,16 @@ const mostTries = 4;
 export class RestService {
   private readonly names = new StatementNames();
   private readonly plans = new PlanCache();
+  private readonly streams: Streams;
 
   constructor(
     private readonly database: Database,
     private readonly schema: SchemaKeeper,
     private readonly guestRole: string,
-  ) {}
+    private readonly house: HouseTerms = {},
+  ) {
+    this.streams = new Streams(database, house.streams ?? defaultStreamTerms);
+  }
 
   /**
    * The whole life of a data request. Each stage takes the last one's value; none calls back.
@@ -29,6 +34,8 @@ export class RestService {
   async answer(http: RestRequest, caller: Caller, terms: RunTerms = {}): Promise<RestAnswer> {
     const asked = this.read(http, caller);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
+    const stream = asStream(asked.plan, this.house.streams ?? defaultStreamTerms);
+    if (stream !== null) return this.stream(stream, asked, terms);
     const work = this.prepare(asked.plan, asked);
     return this.answerWith(work, () => this.untilSettled(() => this.run(work, terms)));
   }
@@ -78,6 +85,19 @@ export class RestService {
     const terms = { mayChooseTx: isService(caller) };
     const planRequest: PlanRequest = (given, body) => makePlan(withBody(parse(given, known.options, terms), body), known.cache, known.options);
     return { http, caller, known, ...this.plans.plan(http, `${known.version} ${caller.role}`, known.options.limits, planRequest) };
+  }
+
+  private stream(plan: StreamPlan, { http, caller, known }: Asked, terms: RunTerms): Promise<RestAnswer> {
+    const { preRequest } = known.options;
+    return this.streams.answer(
+      {
+        plan,
+        session: restSession(http, plan, caller, known),
+        first: preRequest === null ? null : { text: preRequestSql(preRequest), values: [] },
+        answerOf: (error) => answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: true }),
+      },
+      terms,
+    );
   }
 
   private prepare(plan: StatementPlan, { http, caller, known, statements }: Asked): Work {
@@ -131,6 +151,11 @@ export class RestService {
     const name = this.names.of(text);
     return name === null ? { text, values } : { text, values, name };
   }
+}
+
+/** What the operator decided that the database has no word in. */
+export interface HouseTerms {
+  readonly streams?: StreamTerms;
 }
 
 /** A request with what is to be done for it. */

@@ -3,7 +3,7 @@ import type { RestAnswer } from '@mainstay/dialect';
 import { Fault, makeCaller, type Caller } from '@mainstay/domain';
 import type { Settings } from '@mainstay/config';
 import { makeListener, type Database } from '@mainstay/persistence';
-import { RestService } from './rest.service.ts';
+import { RestService, type HouseTerms } from './rest.service.ts';
 import { termsSource, type RestTerms } from './rest-terms.ts';
 import { SchemaKeeper } from './schema-keeper.ts';
 
@@ -69,18 +69,19 @@ interface Place {
 /** The data API over a database. */
 export interface Shop {
   readonly keeper: SchemaKeeper;
+  readonly rest: RestService;
   /** Sends `GET /orders?id=eq.1` and gives the answer, or the refusal in the same form. */
   ask(line: string, asked?: Asked): Promise<Answered>;
 }
 
-export async function openShop(place: Place, { sql = shopSql, ...terms }: Partial<RestTerms> & { sql?: string } = {}): Promise<Shop> {
+export async function openShop(place: Place, { sql = shopSql, house, ...terms }: Partial<RestTerms> & { sql?: string; house?: HouseTerms } = {}): Promise<Shop> {
   await place.admin.rows(sql);
   const pool = place.as('authenticator');
   const source = termsSource({ ...place.settings, dbSchemas: ['public'], dbAggregatesEnabled: true });
   const keeper = new SchemaKeeper(pool, makeListener(place.settings, 'authenticator'), { ...source, termsOf: (said) => ({ ...source.termsOf(said), ...terms }) });
   await keeper.start();
-  const rest = new RestService(pool, keeper, 'anon');
-  return { keeper, ask: (line, asked = {}) => ask(rest, line, asked) };
+  const rest = new RestService(pool, keeper, 'anon', house);
+  return { keeper, rest, ask: (line, asked = {}) => ask(rest, line, asked) };
 }
 
 async function ask(rest: RestService, line: string, { as = service, headers = {}, body }: Asked): Promise<Answered> {
