@@ -1,12 +1,18 @@
+export { entryRequest } from './batch-entry.ts';
+export type { AnswersSoFar } from './batch-references.ts';
+export { hasGroups } from './compile-read.ts';
 export { compile, type Compiled, type SqlStatement } from './compile.ts';
 export { faultOfDatabase, type DatabaseReport } from './fault-of-database.ts';
 export { fault, restFaults, type RestFaultCode } from './faults.ts';
 export { defaultLimits, type Limits } from './limits.ts';
 export type { RestOptions } from './options.ts';
 export { readExplained, readOutcome, verify, withEstimate, type Outcome } from './outcome.ts';
+export { refuseUnfiltered } from './refuse-unfiltered.ts';
 export { parse, type Action, type ParseTerms, type Request, type RestRequest } from './parse.ts';
 export { makePlan, type Access, type CallPlan, type DescribePlan, type Plan, type ReadPlan, type StatementPlan, type WritePlan } from './plan.ts';
 export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
+export { batchFault, batchFaults, parseBatch, type Batch, type BatchEntry } from './parse-batch.ts';
+export { renderBatchAnswer } from './render-batch.ts';
 export { render, renderDescription, type RestAnswer } from './render.ts';
 export { asStream, compileStream, errorLine, estimatedTotal, headOf, lineOf, renderStream, type CompiledStream, type StreamPlan } from './stream.ts';
 export type { Collection, Isolation, QualifiedName, RoleSettings, SchemaCache } from './schema-cache.ts';

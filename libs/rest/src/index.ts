@@ -1,4 +1,5 @@
 export type { RestAnswer, RestRequest } from '@mainstay/dialect';
+export { BatchService, EntryFault, type BatchTerms } from './batch.service.ts';
 export { RestService, type HouseTerms } from './rest.service.ts';
 export { streamTermsOf, type StreamTerms } from './streams.ts';
 export { restTermsOf, termsSource, type RestTerms, type TermsSource } from './rest-terms.ts';

@@ -36,6 +36,7 @@ export function restTermsOf(settings: Settings): RestTerms {
     extraSearchPath: settings.dbExtraSearchPath,
     maxRows: settings.dbMaxRows === 0 ? null : settings.dbMaxRows,
     areAggregatesAllowed: settings.dbAggregatesEnabled,
+    aggregateCostLimit: settings.aggregateCostLimit === 0 ? null : settings.aggregateCostLimit,
     arePlansAllowed: settings.dbPlanEnabled,
     preRequest: qualifiedName(settings.dbPreRequest),
     transactionEnd: settings.dbTxEnd.startsWith('rollback') ? 'rollback' : 'commit',
@@ -44,6 +45,7 @@ export function restTermsOf(settings: Settings): RestTerms {
     hoistedSettings: settings.dbHoistedTxSettings,
     appSettings: Object.fromEntries(Object.entries(settings.appSettings).map(([name, value]) => [`app.settings.${name}`, value])),
     isTimingShown: settings.isTimingShown,
+    filterNeededFor: settings.filterNeededFor,
   };
 }
 

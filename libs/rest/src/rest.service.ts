@@ -1,6 +1,7 @@
-import { asStream, compile, makePlan, parse, readExplained, readOutcome, render, renderDescription, verify, withBody, withEstimate, type Compiled, type Outcome, type Plan, type PlanRequest, type RestAnswer, type RestRequest, type StatementPlan, type StreamPlan } from '@mainstay/dialect';
-import { isService, type Caller } from '@mainstay/domain';
-import { ConnectionLost, isDatabaseError, sessionOf, type Database, type Result, type RunTerms, type Session, type Statement, type Transaction } from '@mainstay/persistence';
+import { asStream, compile, makePlan, parse, readExplained, readOutcome, refuseUnfiltered, render, renderDescription, verify, withBody, withEstimate, type Compiled, type Isolation, type Outcome, type Plan, type PlanRequest, type RestAnswer, type RestRequest, type StatementPlan, type StreamPlan } from '@mainstay/dialect';
+import { Fault, isService, type Caller } from '@mainstay/domain';
+import { ConnectionLost, isDatabaseError, keepReply, recallReply, sessionOf, type Database, type KeptReply, type KeyedRequest, type Result, type RunTerms, type Session, type Statement, type Transaction } from '@mainstay/persistence';
+import { CostGuard } from './cost-guard.ts';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
 import { restSession } from './rest-session.ts';
@@ -16,6 +17,7 @@ const mostTries = 4;
 export class RestService {
   private readonly names = new StatementNames();
   private readonly plans = new PlanCache();
+  private readonly costs = new CostGuard();
   private readonly streams: Streams;
 
   constructor(
@@ -31,26 +33,43 @@ export class RestService {
    * The whole life of a data request. Each stage takes the last one's value; none calls back.
    * @throws Fault for every answer that is a refusal, the database's own among them.
    */
-  async answer(http: RestRequest, caller: Caller, terms: RunTerms = {}): Promise<RestAnswer> {
+  async answer(http: RestRequest, caller: Caller, terms: AnswerTerms = {}): Promise<RestAnswer> {
     const asked = this.read(http, caller);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
-    const stream = asStream(asked.plan, this.house.streams ?? defaultStreamTerms);
-    if (stream !== null) return this.stream(stream, asked, terms);
     const work = this.prepare(asked.plan, asked);
-    return this.answerWith(work, () => this.untilSettled(() => this.run(work, terms)));
+    const stream = asStream(asked.plan, this.house.streams ?? defaultStreamTerms);
+    if (stream !== null) {
+      await this.refusing(work, () => this.checkCost(work, asked.known, terms));
+      return this.stream(stream, asked, terms);
+    }
+    const { isReadOnly, mustRollBack } = work.plan.access;
+    // What changes nothing needs no promise to change it once.
+    if (terms.keyed && !isReadOnly && !mustRollBack) return this.answerOnce(work, terms.keyed, terms);
+    return this.answerWith(work, async () => {
+      await this.checkCost(work, asked.known, terms);
+      return this.untilSettled(() => this.run(work, terms));
+    });
   }
 
   /**
    * Answers a request inside a transaction that is open: one of many that commit, or not, together. Whether it may write is
    * the transaction's matter, and undoing it is its owner's. @throws Fault as `answer` does; the transaction has failed then.
    */
-  async answerWithin(tx: Transaction, http: RestRequest, caller: Caller): Promise<RestAnswer> {
+  async answerWithin(tx: Transaction, http: RestRequest, caller: Caller, fit: Fit = asItIs): Promise<RestAnswer> {
     const asked = this.read(http, caller);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
     const work = this.prepare(asked.plan, asked);
     return this.answerWith(work, async () => {
-      await tx.become({ ...work.session, settings: { ...work.session.settings, ...noAnswerSettings } });
-      return runSteps(tx, work);
+      const { role, settings } = await fit(work.session, work.plan);
+      const isReadOnly = work.plan.access.isReadOnly;
+      const steps = async (): Promise<Outcome> => {
+        await tx.become({ role, settings: { ...settings, ...noAnswerSettings, ...(isReadOnly ? readOnly : {}) } });
+        await this.costs.check(work.plan, work.statements, caller, asked.known.options, (statement) => tx.run(statement));
+        return runSteps(tx, work);
+      };
+      if (work.plan.access.mustRollBack) return undone(tx, steps);
+      // Read-only cannot be taken back inside a transaction, but it ends with the savepoint that it began in.
+      return isReadOnly ? tx.savepoint(steps) : steps();
     });
   }
 
@@ -60,8 +79,74 @@ export class RestService {
     try {
       return await this.untilSettled(() => this.database.transaction(session, work, terms));
     } catch (error) {
-      throw answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: access.isReadOnly === true });
+      throw answerOfError(error, { isAnonymous: this.isGuest(caller), isReadOnly: access.isReadOnly === true });
     }
+  }
+
+  /** As `transaction`, for requests that came with a key: they are done once, and what they were answered is kept with what they did. */
+  async transactionOnce(caller: Caller, keyed: KeyedRequest, access: Pick<Session, 'isolation'>, work: (tx: Transaction) => Promise<RestAnswer>, terms: RunTerms = {}): Promise<RestAnswer> {
+    try {
+      return await this.once(keyed, caller.role, access, async (tx) => {
+        await tx.become(sessionOf(caller));
+        return work(tx);
+      }, terms);
+    } catch (error) {
+      throw answerOfError(error, { isAnonymous: this.isGuest(caller), isReadOnly: false });
+    }
+  }
+
+  /** As `transaction`, and nothing of it stays. */
+  async transactionUndone<T>(caller: Caller, access: Pick<Session, 'isReadOnly' | 'isolation'>, work: (tx: Transaction) => Promise<T>, terms: RunTerms = {}): Promise<T> {
+    try {
+      return await this.transaction(caller, access, async (tx) => rollBack(tx, await work(tx)), terms);
+    } catch (error) {
+      if (error instanceof RolledBack) return error.outcome as T;
+      throw error;
+    }
+  }
+
+  /** The isolation of a caller's transactions, where a request does not say. */
+  isolationOf(caller: Caller): Isolation {
+    return this.schema.current().cache.roles.get(caller.role)?.isolation ?? 'read committed';
+  }
+
+  /** What `ALTER ROLE … SET` says of a caller's role. */
+  settingsOf(caller: Caller): Readonly<Record<string, string>> {
+    return this.schema.current().cache.roles.get(caller.role)?.settings ?? {};
+  }
+
+  /** Whether a caller may have `Prefer: tx=rollback` heard. */
+  mayRollBack(caller: Caller): boolean {
+    return mayChooseTx(this.schema.current(), caller);
+  }
+
+  /** Makes one request of any number that come with the same key: whoever is not the first is given the answer of the first. */
+  private answerOnce(work: Work, keyed: KeyedRequest, terms: RunTerms): Promise<RestAnswer> {
+    const { session, plan, caller } = work;
+    return this.refusing(work, () =>
+      this.once(keyed, caller.role, session, async (tx) => {
+        await tx.become(session);
+        return render(plan, await runSteps(tx, work));
+      }, terms),
+    );
+  }
+
+  /** Runs `work` unless its key has an answer, and keeps its answer in the same transaction. It begins as the login and ends as `role`. */
+  private once(keyed: KeyedRequest, role: string, { isolation }: Pick<Session, 'isolation'>, work: (tx: Transaction) => Promise<RestAnswer>, terms: RunTerms): Promise<RestAnswer> {
+    const asLogin: Session = { role: null, settings: {}, ...(isolation === undefined ? {} : { isolation }) };
+    const first = async (tx: Transaction): Promise<RestAnswer> => {
+      const kept = await recallReply(tx, keyed);
+      if (kept !== null) return { ...kept, headers: [...kept.headers, ['Idempotency-Replayed', 'true']] };
+      const answer = await work(tx);
+      await keepReply(tx, keyed, answer as KeptReply, role);
+      return answer;
+    };
+    return this.untilSettled(() => this.database.transaction(asLogin, first, terms));
+  }
+
+  /** Whether an `Idempotency-Key` is heard. */
+  get keepsAnswers(): boolean {
+    return this.house.keepsAnswers === true;
   }
 
   /** The state of the schema cache, for the health page. */
@@ -75,16 +160,25 @@ export class RestService {
       try {
         return await work();
       } catch (error) {
-        if (!isDatabaseError(error) || !hindrances.has(error.code ?? '') || tries === mostTries) throw error;
+        // In a transaction of many requests the error has become the answer of one of them.
+        const code = isDatabaseError(error) || error instanceof Fault ? error.code : null;
+        if (!hindrances.has(code ?? '') || tries === mostTries) throw error;
       }
     }
   }
 
+  /** The guest's role may change while we run. */
+  private isGuest(caller: Caller): boolean {
+    return caller.role === (this.schema.current().options.guestRole ?? this.guestRole);
+  }
+
   private read(http: RestRequest, caller: Caller): Asked {
     const known = this.schema.current();
-    const terms = { mayChooseTx: isService(caller) };
+    const terms = { mayChooseTx: mayChooseTx(known, caller) };
     const planRequest: PlanRequest = (given, body) => makePlan(withBody(parse(given, known.options, terms), body), known.cache, known.options);
-    return { http, caller, known, ...this.plans.plan(http, `${known.version} ${caller.role}`, known.options.limits, planRequest) };
+    const planned = this.plans.plan(http, `${known.version} ${caller.role}`, known.options.limits, planRequest);
+    refuseUnfiltered(planned.plan, caller.role, known.options);
+    return { http, caller, known, ...planned };
   }
 
   private stream(plan: StreamPlan, { http, caller, known }: Asked, terms: RunTerms): Promise<RestAnswer> {
@@ -94,7 +188,7 @@ export class RestService {
         plan,
         session: restSession(http, plan, caller, known),
         first: preRequest === null ? null : { text: preRequestSql(preRequest), values: [] },
-        answerOf: (error) => answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: true }),
+        answerOf: (error) => answerOfError(error, { isAnonymous: this.isGuest(caller), isReadOnly: true }),
       },
       terms,
     );
@@ -104,11 +198,20 @@ export class RestService {
     return { plan, caller, statements: statements ?? compile(plan), session: restSession(http, plan, caller, known), preRequest: known.options.preRequest };
   }
 
-  private async answerWith({ plan, caller }: Work, run: () => Promise<Outcome>): Promise<RestAnswer> {
+  /** In a round trip of its own: most requests have no aggregate, and of those that have the estimate is often known. */
+  private checkCost({ plan, statements, caller, session }: Work, { options }: Known, terms: RunTerms): Promise<void> {
+    return this.costs.check(plan, statements, caller, options, (statement) => this.onceOrAgain(session, statement, terms));
+  }
+
+  private answerWith(work: Work, run: () => Promise<Outcome>): Promise<RestAnswer> {
+    return this.refusing(work, async () => render(work.plan, await run()));
+  }
+
+  private async refusing<T>({ plan, caller }: Work, run: () => Promise<T>): Promise<T> {
     try {
-      return render(plan, await run());
+      return await run();
     } catch (error) {
-      throw answerOfError(error, { isAnonymous: caller.role === this.guestRole, isReadOnly: plan.access.isReadOnly });
+      throw answerOfError(error, { isAnonymous: this.isGuest(caller), isReadOnly: plan.access.isReadOnly });
     }
   }
 
@@ -156,7 +259,20 @@ export class RestService {
 /** What the operator decided that the database has no word in. */
 export interface HouseTerms {
   readonly streams?: StreamTerms;
+  /** The database has our tables, and answers are kept there under the `Idempotency-Key` of their requests. */
+  readonly keepsAnswers?: boolean;
 }
+
+/** Who waits for an answer, and the promise that is kept with it. */
+export interface AnswerTerms extends RunTerms {
+  /** The request's `Idempotency-Key`; it means something for writes only. */
+  readonly keyed?: KeyedRequest | null;
+}
+
+/** Fits the session of a request into a transaction that has run others before. */
+export type Fit = (session: Session, plan: StatementPlan) => Session | Promise<Session>;
+
+const asItIs: Fit = (session) => session;
 
 /** A request with what is to be done for it. */
 interface Asked {
@@ -177,7 +293,7 @@ interface Work {
 }
 
 /** An answer's settings last as long as the transaction: the next request in it must not find those of the one before. */
-const noAnswerSettings = { 'response.headers': '', 'response.status': '' };
+const noAnswerSettings = { 'response.headers': '', 'response.status': '', 'pgrst.inserted': '' };
 
 async function runSteps(tx: Transaction, { plan, statements: { main, estimate }, preRequest }: Work): Promise<Outcome> {
   if (preRequest !== null) await tx.run({ text: preRequestSql(preRequest), values: [] });
@@ -190,15 +306,29 @@ function outcomeOf(plan: StatementPlan, { rows }: Result): Outcome {
   return plan.answer.media.kind === 'plan' ? readExplained(rows) : readOutcome(rows);
 }
 
+const readOnly = { transaction_read_only: 'on' };
+
+/** Undoes one request of several, as it asked, and gives what it did. */
+async function undone(tx: Transaction, steps: () => Promise<Outcome>): Promise<Outcome> {
+  try {
+    return await tx.savepoint(async () => {
+      throw new RolledBack(await steps());
+    });
+  } catch (error) {
+    if (error instanceof RolledBack) return error.outcome;
+    throw error;
+  }
+}
+
 /** Thrown through the transaction to undo it; carries the answer out. */
-class RolledBack extends Error {
-  constructor(readonly outcome: Outcome) {
+class RolledBack<T = Outcome> extends Error {
+  constructor(readonly outcome: T) {
     super('rolled back as asked');
   }
 }
 
 /** Deferred constraints are checked as a commit would, so that the answer tells the same. */
-async function rollBack(tx: Transaction, outcome: Outcome): Promise<never> {
+async function rollBack<T>(tx: Transaction, outcome: T): Promise<never> {
   await tx.run({ text: 'set constraints all immediate', values: [] });
   throw new RolledBack(outcome);
 }
@@ -208,3 +338,6 @@ function preRequestSql({ schema, name }: { schema: string; name: string }): stri
   return `select ${schema === '' ? '' : `${quote(schema)}.`}${quote(name)}()`;
 }
 
+function mayChooseTx({ options: { whoChoosesTx = 'service' } }: Known, caller: Caller): boolean {
+  return whoChoosesTx === 'everybody' || (whoChoosesTx === 'service' && isService(caller));
+}
