@@ -78,7 +78,8 @@ export const settings = {
   dbExtraSearchPath: list('PGRST_DB_EXTRA_SEARCH_PATH', { default: ['public', 'extensions'], defaultText: 'public,extensions', asPostgrest: ['public'], takesEmpty: true, meaning: 'Schemas added to the `search_path` of every data request.' }),
   dbAnonRole: text('PGRST_DB_ANON_ROLE', { default: 'anon', asPostgrest: '', asPostgrestText: 'none: a token is needed', meaning: 'Role of a request without a token.' }),
   dbMaxRows: integer('PGRST_DB_MAX_ROWS', 0, 10_000_000, { default: 1000, asPostgrest: 0, asPostgrestText: 'no limit', meaning: 'Most rows that a read or a function gives, at the top and in every embed; 0 is no limit.', synonyms: ['PGRST_MAX_ROWS'] }),
-  dbAggregatesEnabled: flag('PGRST_DB_AGGREGATES_ENABLED', { default: false, meaning: 'Allows `sum()`, `avg()`, `count()`, `min()` and `max()` in `select`.' }),
+  dbAggregatesEnabled: flag('PGRST_DB_AGGREGATES_ENABLED', { default: true, asPostgrest: false, meaning: 'Allows `sum()`, `avg()`, `count()`, `min()` and `max()` in `select`, `order` and `having`.' }),
+  aggregateCostLimit: integer('MAINSTAY_AGGREGATE_COST_LIMIT', 0, 1_000_000_000, { default: 1_000_000, asPostgrest: 0, asPostgrestText: 'no limit', meaning: 'Most that a request with aggregates may cost by PostgreSQL’s estimate (the total cost that EXPLAIN tells); the service role may ask for any. 0 is no limit.' }),
   dbPlanEnabled: flag('PGRST_DB_PLAN_ENABLED', { default: false, meaning: 'Gives plans to whoever asks with `Accept: application/vnd.pgrst.plan`.' }),
   dbPreRequest: text('PGRST_DB_PRE_REQUEST', { default: null, meaning: 'Function that runs before every data request, as the caller and in the same transaction.', synonyms: ['PGRST_PRE_REQUEST'] }),
   dbTxEnd: choice('PGRST_DB_TX_END', ['commit', 'commit-allow-override', 'rollback', 'rollback-allow-override'], {
@@ -106,6 +107,14 @@ export const settings = {
   streamMaxOpen: integer('MAINSTAY_STREAMS', 1, 1000, { default: 4, meaning: 'Most streams that one API process sends at once, each on a database connection of its own; always fewer than `PGRST_DB_POOL`. One more is answered 503 (PGRSTX10).' }),
   streamStillSeconds: integer('MAINSTAY_STREAM_IDLE', 1, 600, { default: 25, meaning: 'Seconds that the reader of a stream may take nothing before it is cut.' }),
   streamMaxSeconds: integer('MAINSTAY_STREAM_SECONDS', 1, 604_800, { default: 3600, meaning: 'Seconds that a stream may last, however fast its reader is.' }),
+  filterNeededFor: list('MAINSTAY_FILTER_NEEDED_FOR', {
+    default: ['anon', 'authenticated'],
+    defaultText: 'anon,authenticated',
+    asPostgrest: [],
+    takesEmpty: true,
+    meaning: 'Roles whose PATCH and DELETE are refused where no filter stands, as an accident would touch every row; empty is none.',
+  }),
+  batchMaxRequests: integer('MAINSTAY_BATCH_MAX', 1, 100_000, { default: 1000, meaning: 'Most requests of one `POST /batch/v1`.' }),
   maxBodyBytes: bytes('MAINSTAY_MAX_BODY', { default: 10 * 1024 ** 2, defaultText: '10MB', meaning: 'Largest body of a request, after decompression; imports are streamed and have their own limits.' }),
 
   // Sign-in

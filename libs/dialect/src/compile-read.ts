@@ -79,8 +79,8 @@ interface SelectColumn {
   readonly isAggregate: boolean;
   /** What groups are made by, where it is another thing than what is given. */
   readonly groupBy: string | null;
-  /** The column that is given changed, so that an order by it means what is given. */
-  readonly changed: ColumnRef | null;
+  /** The value that is given cast or rounded, so that an order by it means what is given. */
+  readonly changed: Pick<Value, 'column' | 'bucket'> | null;
 }
 
 function column(sql: string, more: Partial<SelectColumn> = {}): SelectColumn {
@@ -117,7 +117,7 @@ function valueColumn(output: Value, { node: { alias }, mode: { isLifted, isCompa
   return column(`${isAggregate ? aggregateSql(aggregate, value) : value} as ${quoteName(isLifted ? liftedAs : key)}`, {
     isAggregate,
     groupBy: formatter === null ? null : base,
-    changed: cast !== null && bucket === null && formatter === null && !isAggregate ? ref : null,
+    changed: (cast !== null || bucket !== null) && formatter === null && !isAggregate ? output : null,
   });
 }
 
@@ -288,7 +288,7 @@ function orderedSql({ column: ref, embed, bucket, aggregate, output }: Order, no
   if (output !== null) return quoteName(output);
   if (aggregate !== null) return measureSql({ column: ref, cast: null, aggregate }, node.alias);
   if (embed !== null) return (grouped === null ? null : spreadColumn(embed, ref)) ?? `(select ${columnSql(embed.node.alias, ref)} ${fromSql(embed.node)}${whereSql(embed.node, values)}${windowSql(embed.node.window, values)})`;
-  const place = grouped?.findIndex(({ changed }) => changed !== null && isSameColumn(changed, ref)) ?? -1;
+  const place = grouped?.findIndex(({ changed }) => changed !== null && isSameColumn(changed.column, ref) && isSameBucket(changed.bucket, bucket)) ?? -1;
   return place === -1 ? bucketed(columnSql(node.alias, ref), bucket) : String(place + 1);
 }
 
@@ -297,6 +297,10 @@ function spreadColumn({ shape, node }: Embed, ref: ColumnRef): string | null {
   if (shape !== 'spread-one') return null;
   const given = node.outputs.find((output): output is Value => output.kind === 'value' && output.aggregate === null && isSameColumn(output.column, ref));
   return given === undefined ? null : `${quoteName(node.alias)}.${quoteName(given.liftedAs)}`;
+}
+
+function isSameBucket(a: TimeBucket | null, b: TimeBucket | null): boolean {
+  return a?.count === b?.count && a?.unit === b?.unit;
 }
 
 function isSameColumn(a: ColumnRef, b: ColumnRef): boolean {

@@ -9,6 +9,8 @@ export interface RestOptions {
   /** Most rows of a read or call, at the top and in every embed; null is no limit. */
   readonly maxRows: number | null;
   readonly areAggregatesAllowed: boolean;
+  /** Most that an aggregate may cost by the planner's estimate; null is no limit. */
+  readonly aggregateCostLimit?: number | null;
   readonly arePlansAllowed: boolean;
   /** Function that runs before every request. */
   readonly preRequest: QualifiedName | null;

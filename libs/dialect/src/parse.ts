@@ -3,8 +3,8 @@ import { parseAccept, parseMediaType, type MediaType } from './media-types.ts';
 import type { RestOptions } from './options.ts';
 import { parseBody, type Body } from './parse-body.ts';
 import { decode, parseQuery, type Query } from './parse-query.ts';
-import { utf8OfLatin1 } from './text.ts';
 import { parsePreferences, type Preferences } from './preferences.ts';
+import { utf8OfLatin1 } from './text.ts';
 import { everything, intersect, isEverything, parseRange, type Window } from './window.ts';
 
 /** A request as it came, below the path of the data API. */
