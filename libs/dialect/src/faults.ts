@@ -56,6 +56,9 @@ export const restFaults = {
   PGRSTX10: { status: 503, message: 'Too many streams are open' },
   PGRSTX11: { status: 503, message: 'The stream took longer than it may' },
 
+  // Preconditions
+  PGRSTX40: { status: 412, message: 'The row is not the one that the precondition names' },
+
   PGRSTX00: { status: 500, message: 'Internal error' },
 } as const satisfies Catalogue;
 

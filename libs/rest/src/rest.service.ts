@@ -5,6 +5,7 @@ import { CostGuard } from './cost-guard.ts';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
 import { restSession } from './rest-session.ts';
+import { preconditionOf, withEtag, type Precondition } from './etags.ts';
 import { PlanCache, type Planned } from './plan-cache.ts';
 import { StatementNames } from './statement-names.ts';
 import { defaultStreamTerms, Streams, type StreamTerms } from './streams.ts';
@@ -34,6 +35,10 @@ export class RestService {
    * @throws Fault for every answer that is a refusal, the database's own among them.
    */
   async answer(http: RestRequest, caller: Caller, terms: AnswerTerms = {}): Promise<RestAnswer> {
+    return withEtag(http, await this.answerAnew(http, caller, terms));
+  }
+
+  private async answerAnew(http: RestRequest, caller: Caller, terms: AnswerTerms): Promise<RestAnswer> {
     const asked = this.read(http, caller);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
     const work = this.prepare(asked.plan, asked);
@@ -195,7 +200,17 @@ export class RestService {
   }
 
   private prepare(plan: StatementPlan, { http, caller, known, statements }: Asked): Work {
-    return { plan, caller, statements: statements ?? compile(plan), session: restSession(http, plan, caller, known), preRequest: known.options.preRequest };
+    const check = plan.kind === 'write' ? preconditionOf(http, plan, known) : null;
+    const session = restSession(http, plan, caller, known);
+    return {
+      plan,
+      caller,
+      statements: statements ?? compile(plan),
+      // What was checked is what is written: if the row changes in between, the transaction fails and is done again.
+      session: check === null ? session : { ...session, isolation: session.isolation ?? 'repeatable read' },
+      preRequest: known.options.preRequest,
+      check,
+    };
   }
 
   /** In a round trip of its own: most requests have no aggregate, and of those that have the estimate is often known. */
@@ -290,13 +305,15 @@ interface Work {
   readonly statements: Compiled;
   readonly session: Session;
   readonly preRequest: Known['options']['preRequest'];
+  readonly check: Precondition | null;
 }
 
 /** An answer's settings last as long as the transaction: the next request in it must not find those of the one before. */
 const noAnswerSettings = { 'response.headers': '', 'response.status': '', 'pgrst.inserted': '' };
 
-async function runSteps(tx: Transaction, { plan, statements: { main, estimate }, preRequest }: Work): Promise<Outcome> {
+async function runSteps(tx: Transaction, { plan, statements: { main, estimate }, preRequest, check }: Work): Promise<Outcome> {
   if (preRequest !== null) await tx.run({ text: preRequestSql(preRequest), values: [] });
+  await check?.(tx);
   const outcome = outcomeOf(plan, await tx.run(main));
   verify(plan, outcome);
   return estimate === null ? outcome : withEstimate(plan, outcome, (await tx.run(estimate)).rows);
