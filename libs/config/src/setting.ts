@@ -83,6 +83,19 @@ export function bytes(name: string, terms: Terms<number>): Setting<number> {
   });
 }
 
+/** A length of time in seconds, plain or as Go writes it: `90s`, `1m30s`, `24h`. */
+export function duration(name: string, minSeconds: number, maxSeconds: number, terms: Terms<number>): Setting<number> {
+  const right = `a duration from ${minSeconds}s to ${maxSeconds}s, such as 90, 90s, 1m30s or 24h`;
+  const units: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600 };
+  return setting<number>(name, 'duration (ms, s, m, h)', terms, (value) => {
+    const pieces = [...value.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+    const isWhole = pieces.length > 0 && pieces.map(([piece]) => piece).join('') === value;
+    const seconds = /^\d+$/.test(value) ? Number(value) : isWhole ? pieces.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit!]!, 0) : NaN;
+    if (!(seconds >= minSeconds && seconds <= maxSeconds)) throw new Error(right);
+    return seconds;
+  });
+}
+
 /** On or off: `true`, `on`, `yes`, `1` and their opposites. */
 export function flag(name: string, terms: Terms<boolean>): Setting<boolean> {
   return setting<boolean>(name, 'true or false', terms, (value) => {
