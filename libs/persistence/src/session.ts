@@ -21,32 +21,32 @@ export function claimSettings(caller: Pick<Caller, 'claimsText' | 'subject'>): R
 
 /**
  * The statement that opens a session inside a transaction: one `set_config(…, true)` each, all values bound.
- * Its text depends only on the names, so it is prepared once per shape of session.
+ * Its text depends only on the names, so it is written once, and prepared once by each connection, per shape of session.
  */
-export function openSession(session: Session): Statement {
-  const names = Object.keys(session.settings);
-  const values: string[] = Object.values(session.settings);
-  const calls = names.map((name, i) => `set_config('${checkedName(name)}', $${i + 1}, true)`);
-  if (session.isReadOnly) calls.push(`set_config('transaction_read_only', 'on', true)`);
-  // The role comes last: the login may set what the role may not.
-  if (session.role !== null) {
-    values.push(session.role);
-    calls.push(`set_config('role', $${values.length}, true)`);
-  }
-  const text = calls.length === 0 ? 'select 1' : `select ${calls.join(', ')}`;
-  return { text, values, name: nameOf(text) };
+export function openSession({ settings, role, isReadOnly }: Session): Statement {
+  const names = Object.keys(settings);
+  const values: string[] = Object.values(settings);
+  if (role !== null) values.push(role);
+  const key = `${role === null ? '' : 'role'} ${isReadOnly ? 'read-only' : ''} ${names.join(' ')}`;
+  const known = shapes.get(key);
+  if (known !== undefined) return { ...known, values };
+  const text = sessionText(names, role !== null, isReadOnly === true);
+  // The house opens few shapes of session; a bound keeps even a wrong use from growing without end.
+  if (shapes.size >= 100) return { text, values };
+  const shape = { text, name: `session_${shapes.size + 1}` };
+  shapes.set(key, shape);
+  return { ...shape, values };
 }
 
-const setNames = new Map<string, string>();
+/** Text and name of the statement of each shape of session. */
+const shapes = new Map<string, { readonly text: string; readonly name: string }>();
 
-/** A short name per text; the house opens few shapes of session, and a bound keeps even a wrong use from growing without end. */
-function nameOf(text: string): string | undefined {
-  const known = setNames.get(text);
-  if (known !== undefined) return known;
-  if (setNames.size >= 100) return undefined;
-  const name = `session_${setNames.size + 1}`;
-  setNames.set(text, name);
-  return name;
+function sessionText(names: readonly string[], hasRole: boolean, isReadOnly: boolean): string {
+  const calls = names.map((name, i) => `set_config('${checkedName(name)}', $${i + 1}, true)`);
+  if (isReadOnly) calls.push(`set_config('transaction_read_only', 'on', true)`);
+  // The role comes last: the login may set what the role may not.
+  if (hasRole) calls.push(`set_config('role', $${names.length + 1}, true)`);
+  return calls.length === 0 ? 'select 1' : `select ${calls.join(', ')}`;
 }
 
 /** Names come from our code and from the catalogue, never from a request; the check keeps it so. */
