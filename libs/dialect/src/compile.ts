@@ -81,7 +81,7 @@ interface Outcome {
 
 function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null' }: Outcome): string {
   const setting = (name: string): string => `nullif(current_setting('${name}', true), '')`;
-  return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location} from ${answerName}`;
+  return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location} from (select * from ${answerName}) as ${answerName}`;
 }
 
 /** How the body is aggregated from the rows; PostgreSQL writes it, so numbers keep their digits and keys their order. */

@@ -172,7 +172,7 @@ function sortKey(relationship: Relationship): readonly (string | number)[] {
   const { kind, target } = relationship;
   if (kind === 'computed') return [1, target.schema, target.name, relationship.function.name];
   const { junction } = relationship;
-  const through = junction === null ? [relationship.constraint] : [junction.schema, junction.name, junction.originConstraint, junction.targetConstraint];
+  const through = junction === null ? [relationship.constraint, ...relationship.columns.flat()] : [junction.schema, junction.name, junction.originConstraint, junction.targetConstraint, ...junction.originColumns.flat()];
   return [0, target.schema, target.name, cardinalities.indexOf(relationship.cardinality), ...through];
 }
 
