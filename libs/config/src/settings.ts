@@ -117,6 +117,20 @@ export const settings = {
   batchMaxRequests: integer('MAINSTAY_BATCH_MAX', 1, 100_000, { default: 1000, meaning: 'Most requests of one `POST /batch/v1`.' }),
   maxBodyBytes: bytes('MAINSTAY_MAX_BODY', { default: 10 * 1024 ** 2, defaultText: '10MB', meaning: 'Largest body of a request, after decompression; imports are streamed and have their own limits.' }),
 
+  // Limits
+  maxConnections: integer('MAINSTAY_MAX_CONNECTIONS', 1, 1_000_000, { default: 5000, meaning: 'Most connections of clients that one API process holds; one more is closed at once.' }),
+  headersTimeoutSeconds: integer('MAINSTAY_HEADERS_TIMEOUT', 1, 600, { default: 10, meaning: 'Seconds in which the headers of a request must be here (408).' }),
+  bodyTimeoutSeconds: integer('MAINSTAY_BODY_TIMEOUT', 1, 3600, { default: 25, meaning: 'Seconds in which the body of a request must be here (408). After the first ten it must come at 1 KiB/s or faster. Imports have the second limit only.' }),
+  readerTimeoutSeconds: integer('MAINSTAY_READER_TIMEOUT', 1, 3600, { default: 20, meaning: 'Seconds that a client may take nothing of an answer that is ready before it is cut.' }),
+  maxRequestLineBytes: bytes('MAINSTAY_MAX_REQUEST_LINE', { default: 16 * 1024, defaultText: '16KB', meaning: 'Longest path and query of a request (414).' }),
+  maxFilters: integer('MAINSTAY_MAX_FILTERS', 1, 10_000, { default: 100, meaning: 'Most comparisons in the query of a data request.' }),
+  maxLogicDepth: integer('MAINSTAY_MAX_LOGIC_DEPTH', 1, 100, { default: 10, meaning: 'How deep `and` and `or` may be nested.' }),
+  maxSelectItems: integer('MAINSTAY_MAX_SELECT_ITEMS', 1, 10_000, { default: 200, meaning: 'Most items of a `select`.' }),
+  maxEmbeds: integer('MAINSTAY_MAX_EMBEDS', 1, 1000, { default: 20, meaning: 'Most embedded collections of a data request.' }),
+  maxEmbedDepth: integer('MAINSTAY_MAX_EMBED_DEPTH', 1, 100, { default: 5, meaning: 'How deep collections may be embedded in each other.' }),
+  maxListElements: integer('MAINSTAY_MAX_LIST_ELEMENTS', 1, 100_000, { default: 1000, meaning: 'Most elements of an `in.(…)`.' }),
+  maxJsonDepth: integer('MAINSTAY_MAX_JSON_DEPTH', 1, 1000, { default: 64, meaning: 'How deep the JSON of a body may be nested.' }),
+
   // Sign-in
   disableSignup: flag('GOTRUE_DISABLE_SIGNUP', { default: false, meaning: 'Refuses new accounts but by the admin API.', synonyms: ['DISABLE_SIGNUP'] }),
   mailerAutoconfirm: flag('GOTRUE_MAILER_AUTOCONFIRM', { default: true, meaning: 'Confirms an e-mail address at sign-up without a mail.', synonyms: ['ENABLE_EMAIL_AUTOCONFIRM'] }),

@@ -1,5 +1,5 @@
 import { overruled, standsInForPostgrest, type SettingError, type Settings } from '@mainstay/config';
-import { defaultLimits, type QualifiedName, type RestOptions } from '@mainstay/dialect';
+import { defaultLimits, type Limits, type QualifiedName, type RestOptions } from '@mainstay/dialect';
 
 /** The options that the operator's settings give. */
 export type RestTerms = Omit<RestOptions, 'limits'> & Partial<Pick<RestOptions, 'limits'>>;
@@ -46,6 +46,19 @@ export function restTermsOf(settings: Settings): RestTerms {
     appSettings: Object.fromEntries(Object.entries(settings.appSettings).map(([name, value]) => [`app.settings.${name}`, value])),
     isTimingShown: settings.isTimingShown,
     filterNeededFor: settings.filterNeededFor,
+    limits: limitsOf(settings),
+  };
+}
+
+function limitsOf(settings: Settings): Limits {
+  return {
+    filters: settings.maxFilters,
+    logicDepth: settings.maxLogicDepth,
+    selectItems: settings.maxSelectItems,
+    embeds: settings.maxEmbeds,
+    embedDepth: settings.maxEmbedDepth,
+    listElements: settings.maxListElements,
+    jsonDepth: settings.maxJsonDepth,
   };
 }
 
