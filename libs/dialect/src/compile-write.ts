@@ -1,6 +1,7 @@
 import { plainConditions, whereOf } from './compile-read.ts';
 import type { Body } from './parse-body.ts';
-import type { Returning, WriteColumn, WritePlan } from './plan.ts';
+import type { Returning, WritePlan } from './plan.ts';
+import type { WriteColumn } from './plan-types.ts';
 import { quoteName, quoteQualified, type Values } from './sql.ts';
 
 /** The rows of the body. */

@@ -79,13 +79,13 @@ interface Outcome {
   readonly location?: string;
 }
 
-function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null' }: Outcome): string {
+export function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null' }: Outcome): string {
   const setting = (name: string): string => `nullif(current_setting('${name}', true), '')`;
   return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location} from (select * from ${answerName}) as ${answerName}`;
 }
 
 /** How the body is aggregated from the rows; PostgreSQL writes it, so numbers keep their digits and keys their order. */
-function bodySql(shape: Shape, routine: Routine | null): string {
+export function bodySql(shape: Shape, routine: Routine | null): string {
   const isScalar = routine !== null && returnsScalar(routine);
   const item = isScalar ? `${answerName}.${scalarName}` : `${answerName}.*`;
   const isOne = routine !== null && !routine.returns.isSet;
@@ -126,7 +126,7 @@ function csvSql(): string {
 }
 
 /** The key of the one row that was written, as JSON of texts. */
-function locationSql(primaryKey: readonly string[]): string {
+export function locationSql(primaryKey: readonly string[]): string {
   if (primaryKey.length === 0) return 'null';
   const members = primaryKey.map((name) => `${quoteLiteral(name)}, ${answerName}.${quoteName(name)}::text`).join(', ');
   return `case when count(*) = 1 then min(json_build_object(${members})::text) end`;

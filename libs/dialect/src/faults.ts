@@ -59,6 +59,12 @@ export const restFaults = {
   // Preconditions
   PGRSTX40: { status: 412, message: 'The row is not the one that the precondition names' },
 
+  // Writes beyond the protocol
+  PGRSTX30: { status: 400, message: 'This cannot be inserted together' },
+  PGRSTX31: { status: 409, message: 'Fewer rows were stored than were sent, so it is not known whose children are whose' },
+  PGRSTX32: { status: 400, message: 'The elements of the body must name one row each' },
+  PGRSTX33: { status: 409, message: 'Not every row of the body was found' },
+
   PGRSTX00: { status: 500, message: 'Internal error' },
 } as const satisfies Catalogue;
 

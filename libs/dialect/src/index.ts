@@ -1,7 +1,9 @@
+export { elementsOf, objectOf } from './json-spans.ts';
 export { entryRequest } from './batch-entry.ts';
 export type { AnswersSoFar } from './batch-references.ts';
 export { hasGroups } from './compile-read.ts';
 export { compile, type Compiled, type SqlStatement } from './compile.ts';
+export { insertAtRoot, insertBelow, outcomeOfRoot, readRoot, readStored, readValue, type RowsToInsert } from './compile-nested.ts';
 export { faultOfDatabase, type DatabaseReport } from './fault-of-database.ts';
 export { fault, restFaults, type RestFaultCode } from './faults.ts';
 export { defaultLimits, type Limits } from './limits.ts';
@@ -10,6 +12,7 @@ export { readExplained, readOutcome, verify, withEstimate, type Outcome } from '
 export { refuseUnfiltered } from './refuse-unfiltered.ts';
 export { parse, type Action, type ParseTerms, type Request, type RestRequest } from './parse.ts';
 export { makePlan, type Access, type CallPlan, type DescribePlan, type Plan, type ReadPlan, type StatementPlan, type WritePlan } from './plan.ts';
+export { joined, type Children, type Level, type NestedRow } from './plan-nested.ts';
 export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
 export { batchFault, batchFaults, parseBatch, type Batch, type BatchEntry } from './parse-batch.ts';
 export { renderBatchAnswer } from './render-batch.ts';

@@ -6,7 +6,7 @@ import { decodeUtf8, refuseNul } from './text.ts';
 
 /** A request's body. JSON stays the text that was sent: PostgreSQL reads the numbers that JavaScript would round. */
 export type Body =
-  | { readonly kind: 'json'; readonly text: string; readonly isObject: boolean; readonly keys: readonly string[] }
+  | { readonly kind: 'json'; readonly text: string; readonly isObject: boolean; readonly keys: readonly string[]; readonly uneven?: readonly string[] }
   | { readonly kind: 'form'; readonly pairs: readonly (readonly [string, string])[] }
   /** One value, for the single unnamed parameter of a function; bytes are written as PostgreSQL's hex text. */
   | { readonly kind: 'raw'; readonly text: string };
@@ -55,7 +55,7 @@ function readJson(text: string, { columns, isCall, limits }: BodyTerms): Body {
   }
   checkJson(value, limits.jsonDepth, text.includes('\\u'));
   if (typeof value !== 'object' || value === null) return { kind: 'json', text: columns === null ? '[]' : text, isObject: false, keys: columns ?? [] };
-  return { kind: 'json', text, isObject: !Array.isArray(value), keys: columns ?? keysOf(value) };
+  return { kind: 'json', text, isObject: !Array.isArray(value), ...(columns === null ? evenly(keysOf(value), isCall) : { keys: columns }) };
 }
 
 function parseJson(text: string): unknown {
@@ -67,18 +67,47 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** One statement writes one set of columns, so all rows must have the same keys. */
-function keysOf(value: object): readonly string[] {
-  if (!Array.isArray(value)) return Object.keys(value).sort();
-  const unequal = () => fault('PGRST102', { message: 'All object keys must match' });
+/**
+ * One statement writes one set of columns, so all rows must have the same keys. A key with objects or lists may name children,
+ * which need not be everywhere: those that are not in every row are told as `uneven`, for the plan to judge.
+ */
+function keysOf(value: object): { keys: readonly string[]; uneven?: readonly string[] } {
+  if (!Array.isArray(value)) return { keys: Object.keys(value).sort() };
   const [first, ...others] = value as unknown[];
-  if (first === undefined) return [];
-  if (!isRow(first)) throw unequal();
+  if (first === undefined) return { keys: [] };
+  if (!isRow(first)) throw unequalKeys();
   const keys = Object.keys(first);
+  let isEven = true;
   for (const other of others) {
-    if (!isRow(other) || Object.keys(other).length !== keys.length || !keys.every((key) => Object.hasOwn(other, key))) throw unequal();
+    if (!isRow(other)) throw unequalKeys();
+    isEven &&= Object.keys(other).length === keys.length && keys.every((key) => Object.hasOwn(other, key));
   }
-  return keys.sort();
+  return isEven ? { keys: keys.sort() } : unevenKeysOf(value as object[]);
+}
+
+/** The arguments of a call have no children. */
+function evenly(found: ReturnType<typeof keysOf>, isCall: boolean): ReturnType<typeof keysOf> {
+  if (isCall && found.uneven !== undefined) throw unequalKeys();
+  return found;
+}
+
+function unevenKeysOf(rows: readonly object[]): { keys: readonly string[]; uneven: readonly string[] } {
+  const counts = new Map<string, number>();
+  const scalars = new Set<string>();
+  for (const row of rows) {
+    for (const [key, value] of Object.entries(row)) {
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      if (typeof value !== 'object') scalars.add(key);
+    }
+  }
+  const uneven = [...counts].filter(([, count]) => count < rows.length).map(([key]) => key);
+  if (uneven.some((key) => scalars.has(key))) throw unequalKeys();
+  return { keys: [...counts.keys()].sort(), uneven };
+}
+
+/** The refusal of rows that no single statement can write. */
+export function unequalKeys(): Error {
+  return fault('PGRST102', { message: 'All object keys must match' });
 }
 
 function isRow(value: unknown): value is object {

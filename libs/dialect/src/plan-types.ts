@@ -1,7 +1,7 @@
 import type { FieldName } from './parse-field.ts';
 import type { Operation } from './parse-filter.ts';
 import type { AggregateName } from './parse-select.ts';
-import type { Collection, ColumnPair, QualifiedName, Relationship } from './schema-cache.ts';
+import type { Collection, Column, ColumnPair, QualifiedName, Relationship } from './schema-cache.ts';
 import type { Bucket, MomentType } from './time-bucket.ts';
 import type { Window } from './window.ts';
 
@@ -28,6 +28,12 @@ export interface Measure {
 export type GroupCondition =
   | { readonly kind: 'logic'; readonly isNegated: boolean; readonly operator: 'and' | 'or'; readonly conditions: readonly GroupCondition[] }
   | { readonly kind: 'measure'; readonly measure: Measure; readonly isNegated: boolean; readonly operation: Operation };
+
+/** A column that a write sets. */
+export interface WriteColumn extends Column {
+  /** The function that reads a domain's value from JSON. */
+  readonly parser: string | null;
+}
 
 /** One thing that a node gives. */
 export type Output =

@@ -3,12 +3,13 @@ import { findRoutine } from './find-routine.ts';
 import { negotiate, type Answer } from './negotiate.ts';
 import type { RestOptions } from './options.ts';
 import type { Action, Request } from './parse.ts';
-import type { Body } from './parse-body.ts';
+import { unequalKeys, type Body } from './parse-body.ts';
 import type { Filter } from './parse-filter.ts';
+import { planNested, type Level } from './plan-nested.ts';
 import { conditionOf, planRead, type ReadTree } from './plan-read.ts';
-import type { Condition, GroupCondition, Node, Output } from './plan-types.ts';
+import type { Condition, GroupCondition, Node, Output, WriteColumn } from './plan-types.ts';
 import type { Preferences } from './preferences.ts';
-import { castKey, findCollection, keyOf, namesIn, returnsScalar, type Collection, type Column, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
+import { castKey, findCollection, keyOf, namesIn, returnsScalar, type Collection, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
 import { mostSimilar } from './similar.ts';
 import { everything } from './window.ts';
 
@@ -37,11 +38,6 @@ export interface ReadPlan extends Common {
   readonly maxRows: number | null;
 }
 
-export interface WriteColumn extends Column {
-  /** The function that reads a domain's value from JSON. */
-  readonly parser: string | null;
-}
-
 export interface WritePlan extends Common {
   readonly kind: 'write';
   readonly write: 'insert' | 'update' | 'put' | 'delete';
@@ -55,6 +51,8 @@ export interface WritePlan extends Common {
   readonly usesDefaults: boolean;
   readonly returning: Returning;
   readonly wantsLocation: boolean;
+  /** The body holds children: it is stored level by level. */
+  readonly nested: Level | null;
 }
 
 /** The columns that a write or a call must hand on for the answer to be made of them. */
@@ -167,6 +165,9 @@ function planWrite(request: Request, action: Extract<Action, { kind: 'insert' | 
   const answer = answerOf(request, collection, root, cache, options);
   const wantsRows = preferences.return === 'representation';
   const wantsLocation = kind === 'insert' && preferences.return === 'headers-only';
+  const nested = kind === 'insert' ? planNested(request.body, collection, cache, options) : null;
+  if (nested === null) refuseUneven(request.body);
+  else checkNested(request, answer);
   return {
     kind: 'write',
     write: kind,
@@ -176,14 +177,26 @@ function planWrite(request: Request, action: Extract<Action, { kind: 'insert' | 
     legacyNames,
     answer: wantsRows ? answer : withoutBody(answer),
     body: request.body?.kind === 'json' ? request.body : null,
-    columns: kind === 'delete' ? [] : writeColumns(request, collection, cache),
+    columns: kind === 'delete' ? [] : writeColumns(request, collection, cache, nested !== null),
     conditions: rootConditions(request, collection, cache),
     conflict: conflictOf(request, kind, collection),
     usesDefaults: preferences.missing === 'default' && kind !== 'put',
     returning: wantsRows || wantsLocation ? returningOf(root, collection.primaryKey) : null,
     wantsLocation,
-    access: { isReadOnly: false, isolation: null, settings: {}, mustWatch: mayBeUndone(kind, preferences, answer), mustRollBack: rollsBack(preferences, options) },
+    nested,
+    access: { isReadOnly: false, isolation: null, settings: {}, mustWatch: nested !== null || mayBeUndone(kind, preferences, answer), mustRollBack: rollsBack(preferences, options) },
   };
+}
+
+/** Keys that are not in every row may only be those of children. */
+function refuseUneven(body: Body | null): void {
+  if (body?.kind === 'json' && body.uneven !== undefined) throw unequalKeys();
+}
+
+/** Of a row that was passed over it is not known whether children of the body are its own. */
+function checkNested({ preferences }: Request, { media }: Answer): void {
+  if (preferences.resolution === 'ignore-duplicates') throw fault('PGRSTX30', { message: 'Rows with children cannot be inserted with resolution=ignore-duplicates' });
+  if (media.kind === 'plan') throw fault('PGRSTX30', { message: 'Rows with children are inserted by several statements, which have no plan together' });
 }
 
 /** What a result can still turn into a refusal: a single object was asked for, or only so many rows may be touched. */
@@ -209,8 +222,9 @@ function rootConditions({ query, action }: Request, collection: Collection, cach
   return trees.map((tree) => conditionOf(cache, collection, tree));
 }
 
-function writeColumns({ body }: Request, collection: Collection, cache: SchemaCache): WriteColumn[] {
-  const names = body?.kind === 'json' ? body.keys : [];
+function writeColumns({ body }: Request, collection: Collection, cache: SchemaCache, hasChildren: boolean): WriteColumn[] {
+  const keys = body?.kind === 'json' ? body.keys : [];
+  const names = hasChildren ? keys.filter((key) => collection.columns.has(key)) : keys;
   return names.map((name) => {
     const column = collection.columns.get(name);
     if (column === undefined) throw fault('PGRST204', { message: `Could not find the '${name}' column of '${collection.name}' in the schema cache` });

@@ -131,6 +131,7 @@ function reverse(relationship: KeyRelationship): KeyRelationship {
   return {
     ...relationship,
     cardinality: relationship.cardinality === 'many-to-one' ? 'one-to-many' : relationship.cardinality,
+    ...(relationship.cardinality === 'one-to-one' ? { isReversed: true } : {}),
     origin: relationship.target,
     target: relationship.origin,
     isOriginView: relationship.isTargetView,

@@ -53,6 +53,8 @@ export interface KeyRelationship {
   /** Column of the origin, column of the target; empty for many-to-many. */
   readonly columns: readonly ColumnPair[];
   readonly junction: Junction | null;
+  /** Of one-to-one: the key belongs to the target, and points here. Not said where it is plain. */
+  readonly isReversed?: boolean;
 }
 
 /** A relationship that a function makes: it takes a row of the origin and gives rows of the target. */

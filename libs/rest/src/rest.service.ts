@@ -4,6 +4,7 @@ import { ConnectionLost, isDatabaseError, keepReply, recallReply, sessionOf, typ
 import { CostGuard } from './cost-guard.ts';
 import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
+import { insertNested } from './insert-nested.ts';
 import { restSession } from './rest-session.ts';
 import { preconditionOf, withEtag, type Precondition } from './etags.ts';
 import { PlanCache, type Planned } from './plan-cache.ts';
@@ -314,7 +315,7 @@ const noAnswerSettings = { 'response.headers': '', 'response.status': '', 'pgrst
 async function runSteps(tx: Transaction, { plan, statements: { main, estimate }, preRequest, check }: Work): Promise<Outcome> {
   if (preRequest !== null) await tx.run({ text: preRequestSql(preRequest), values: [] });
   await check?.(tx);
-  const outcome = outcomeOf(plan, await tx.run(main));
+  const outcome = plan.kind === 'write' && plan.nested !== null ? await insertNested(tx, plan) : outcomeOf(plan, await tx.run(main));
   verify(plan, outcome);
   return estimate === null ? outcome : withEstimate(plan, outcome, (await tx.run(estimate)).rows);
 }
