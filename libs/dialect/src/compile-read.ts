@@ -133,7 +133,7 @@ function aggregateSql({ name, cast }: NonNullable<Value['aggregate']>, value: st
 
 function embedColumns(embed: Embed, { values, mode: { isLifted, isCompared }, isGrouping }: OutputTerms): SelectColumn[] {
   const alias = quoteName(embed.node.alias);
-  if (embed.shape === 'object' || embed.shape === 'array') return [column(`${embedSql(embed, values, isGrouping, isCompared)} as ${quoteName(embed.key)}`)];
+  if (embed.shape === 'object' || embed.shape === 'array') return [column(`${embedSql(embed, values, isGrouping || isCompared)} as ${quoteName(embed.key)}`)];
   return exportsOf(embed).map(({ name, key, aggregate }) => {
     if (name === '*') return column(`${alias}.*`);
     const value = `${alias}.${quoteName(name)}`;
@@ -144,11 +144,11 @@ function embedColumns(embed: Embed, { values, mode: { isLifted, isCompared }, is
 }
 
 /** The JSON of related rows: an object or null, or an array. */
-function embedSql(embed: Embed, values: Values, isGrouping: boolean, isCompared: boolean): string {
+function embedSql(embed: Embed, values: Values, isCompared: boolean): string {
   const alias = quoteName(embed.node.alias);
-  if (isGrouping) return embed.shape === 'object' ? `row_to_json(${alias}.*)::jsonb` : `${alias}.${rowsColumn}`;
+  if (isCompared) return embed.shape === 'object' ? `row_to_json(${alias}.*)::jsonb` : `${alias}.${rowsColumn}`;
   const json = embed.shape === 'object' ? `row_to_json("e".*)` : `coalesce(json_agg("e".*), '[]')`;
-  return `(select ${json} from (${selectRows(embed.node, values)}) as "e")${isCompared ? '::jsonb' : ''}`;
+  return `(select ${json} from (${selectRows(embed.node, values)}) as "e")`;
 }
 
 /** A column that a spread hands to its parent. */
@@ -179,7 +179,7 @@ const rowsColumn = '"rows"';
 
 function lateralJoins(node: Node, values: Values, mode: Mode, isGrouping: boolean): string {
   return node.embeds
-    .filter(({ shape, isEmpty }) => !isEmpty && (isGrouping || shape === 'spread-one' || shape === 'spread-many'))
+    .filter(({ shape, isEmpty }) => !isEmpty && (isGrouping || mode.isCompared || shape === 'spread-one' || shape === 'spread-many'))
     .map((embed) => ` left join lateral (${joinedRows(embed, values, mode.isCompared || isGrouping)}) as ${quoteName(embed.node.alias)} on true`)
     .join('');
 }

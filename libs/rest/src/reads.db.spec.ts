@@ -152,7 +152,7 @@ describe('groups', () => {
   scenarios([
     ['/invoices?select=total.sum(),...projects(name)&order=projects(name).desc', `order by "projects_1"."name" desc`, [{ sum: 50, name: 'Tunnel' }, { sum: 700, name: 'Tower' }, { sum: 400, name: 'Bridge' }]],
     ['/invoices?select=count(),projects(name,clients(name))&project_id=eq.1', `row_to_json("projects_1".*)::jsonb`, [{ count: 2, projects: { name: 'Bridge', clients: { name: 'Ada' } } }]],
-    ['/invoices?select=n:count(),...projects(name,clients(name))&project_id=eq.1', `)::jsonb as "clients"`, [{ n: 2, name: 'Bridge', clients: { name: 'Ada' } }]],
+    ['/invoices?select=n:count(),...projects(name,clients(name))&project_id=eq.1', `row_to_json("clients_2".*)::jsonb as "clients"`, [{ n: 2, name: 'Bridge', clients: { name: 'Ada' } }]],
     ['/invoices?select=n:count(),project_id::text&order=project_id', `order by 2`, [{ n: 2, project_id: '1' }, { n: 1, project_id: '2' }, { n: 1, project_id: '3' }]],
     ['/invoices?select=project_id,total.sum()&having=(total.sum().gte.100)&order=total.sum().desc', `group by 1 having (sum("invoices"."total") >= $1) order by sum("invoices"."total") desc`, [{ project_id: 3, sum: 700 }, { project_id: 1, sum: 400 }]],
     ['/invoices?select=project_id,t:total.sum()&having=(count().gt.1,not.or(total.max().lt.10,project_id.min().is.null))&order=t', `count(*) > $1 and not (`, [{ project_id: 1, t: 400 }]],
