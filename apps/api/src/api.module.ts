@@ -3,11 +3,12 @@ import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
-import { RestService, SchemaKeeper, streamTermsOf, termsSource } from '@mainstay/rest';
+import { BatchService, RestService, SchemaKeeper, streamTermsOf, termsSource } from '@mainstay/rest';
 import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
+import { BatchController, BatchFilter } from './batch.controller.ts';
 import { CollectionsController } from './collections.controller.ts';
 import { ConnectionController } from './connection.controller.ts';
 import { EdgeFilter } from './edge.filter.ts';
@@ -42,8 +43,8 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, HealthController, NotYetHereController],
-      providers: [{ provide: settingsToken, useValue: settings }, ...databases(settings), ...services(settings), RestFilter, AuthFilter, SurfaceFilter, EdgeFilter],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, HealthController, NotYetHereController],
+      providers: [{ provide: settingsToken, useValue: settings }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
 
@@ -69,7 +70,8 @@ function databases(settings: Settings): Provider[] {
 function services(settings: Settings): Provider[] {
   return [
     { provide: SchemaKeeper, inject: [callersDatabase, Callers], useFactory: (database: Database, callers: Callers) => makeSchemaKeeper(settings, database, callers) },
-    { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { streams: streamTermsOf(settings) }) },
+    { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { streams: streamTermsOf(settings), keepsAnswers: true }) },
+    { provide: BatchService, inject: [RestService], useFactory: (rest: RestService) => new BatchService(rest, { maxEntries: settings.batchMaxRequests, maxBodyBytes: settings.maxBodyBytes }) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas) },

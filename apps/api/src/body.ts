@@ -8,7 +8,7 @@ const bodyTimeoutMs = 30_000;
 
 /**
  * One parser for every content type, since each surface reads bodies in its own way: `/imports/v1` gets the untouched stream,
- * `/rest/v1` the bytes (PostgreSQL reads numbers that JavaScript would round), everything else parsed JSON.
+ * `/rest/v1` and `/batch/v1` the bytes (PostgreSQL reads numbers that JavaScript would round), everything else parsed JSON.
  */
 export function takeBodies(server: FastifyInstance, maxBytes: number): void {
   server.removeAllContentTypeParsers();
@@ -18,7 +18,7 @@ export function takeBodies(server: FastifyInstance, maxBytes: number): void {
       return;
     }
     readBytes(request, payload, maxBytes).then(
-      (bytes) => (request.url.startsWith('/rest/') ? done(null, bytes) : parseJson(bytes, done)),
+      (bytes) => (/^\/(?:rest|batch)\//.test(request.url) ? done(null, bytes) : parseJson(bytes, done)),
       (error: Error) => done(error),
     );
   });

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 
 const exposed = [
   'Content-Encoding', 'Content-Location', 'Content-Range', 'Content-Type', 'Date', 'ETag', 'Link', 'Location', 'Server', 'Transfer-Encoding',
-  'Range-Unit', 'Preference-Applied', 'Content-Profile', 'Retry-After', 'X-Total-Count', 'X-Supabase-Api-Version', 'X-Sb-Error-Code', 'Idempotency-Replayed',
+  'Range-Unit', 'Preference-Applied', 'Content-Profile', 'Retry-After', 'Missing-Rows', 'X-Total-Count', 'X-Supabase-Api-Version', 'X-Sb-Error-Code', 'Idempotency-Replayed',
 ].join(', ');
 
 /**

@@ -4,6 +4,7 @@ import { RestService, type RestAnswer, type RestRequest } from '@mainstay/rest';
 import { All, Controller, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Asker, CallerGuard } from './caller.guard.ts';
+import { keyedWrite } from './idempotency.ts';
 import { RestFilter } from './rest.filter.ts';
 
 const mount = '/rest/v1';
@@ -19,7 +20,8 @@ export class RestController {
   async answer(@Asker() caller: Caller, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const signal = leavingOf(reply);
     try {
-      await send(reply, await this.rest.answer(readHttp(request), caller, { signal }), request.method === 'HEAD');
+      const keyed = this.rest.keepsAnswers ? keyedWrite(request, caller) : null;
+      await sendAnswer(reply, await this.rest.answer(readHttp(request), caller, { signal, keyed }), request.method === 'HEAD');
     } catch (error) {
       // Whoever left reads no answer, and that their query was cancelled is no error of ours.
       if (!signal.aborted) throw error;
@@ -28,7 +30,7 @@ export class RestController {
 }
 
 /** Aborted when the client goes away before it has its answer. */
-function leavingOf({ raw }: FastifyReply): AbortSignal {
+export function leavingOf({ raw }: FastifyReply): AbortSignal {
   const leaving = new AbortController();
   raw.once('close', () => {
     if (!raw.writableFinished) leaving.abort();
@@ -49,12 +51,14 @@ function readHttp({ method, url, headers, body }: FastifyRequest): RestRequest {
   };
 }
 
-function singleValues(headers: FastifyRequest['headers']): RestRequest['headers'] {
+/** Headers by name, each one text. */
+export function singleValues(headers: FastifyRequest['headers']): RestRequest['headers'] {
   if (headers['set-cookie'] === undefined) return headers as RestRequest['headers'];
   return { ...headers, 'set-cookie': headers['set-cookie'].join(', ') } as RestRequest['headers'];
 }
 
-async function send(reply: FastifyReply, { status, headers, body }: RestAnswer, isHead: boolean): Promise<void> {
+/** Sends an answer of the data API as it is. */
+export async function sendAnswer(reply: FastifyReply, { status, headers, body }: RestAnswer, isHead: boolean): Promise<void> {
   reply.status(status);
   // Fastify adds to a list only what is Set-Cookie; anything else of one name would be overwritten.
   for (const [name, values] of Map.groupBy(headers, ([name]) => name.toLowerCase())) {

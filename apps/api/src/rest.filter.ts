@@ -14,9 +14,13 @@ export class RestFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const fault = faultOf(error) ?? this.unexpected(error, request);
-    const body = { code: fault.code, details: fault.details, hint: fault.hint, message: fault.message };
+    const body = this.bodyOf(fault);
     const reply = http.getResponse<FastifyReply>().status(fault.status).headers({ 'proxy-status': `PostgREST; error=${fault.code}`, ...fault.headers });
     void reply.type('application/json; charset=utf-8').send(request.method === 'HEAD' ? undefined : body);
+  }
+
+  protected bodyOf({ code, details, hint, message }: Fault): object {
+    return { code, details, hint, message };
   }
 
   private unexpected(error: unknown, request: FastifyRequest): Fault {
