@@ -1,23 +1,24 @@
 import { createGunzip, createInflate } from 'node:zlib';
+import type { Settings } from '@mainstay/config';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import { edgeFault } from './edge-faults.ts';
+import { watchPace } from './slow-clients.ts';
 
-/** An ordinary body must be here within this time. */
-const bodyTimeoutMs = 30_000;
+type BodyTerms = Pick<Settings, 'maxBodyBytes' | 'bodyTimeoutSeconds'>;
 
 /**
  * One parser for every content type, since each surface reads bodies in its own way: `/imports/v1` gets the untouched stream,
  * `/rest/v1` and `/batch/v1` the bytes (PostgreSQL reads numbers that JavaScript would round), everything else parsed JSON.
  */
-export function takeBodies(server: FastifyInstance, maxBytes: number): void {
+export function takeBodies(server: FastifyInstance, terms: BodyTerms): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', (request: FastifyRequest, payload: Readable, done: (error: Error | null, body?: unknown) => void) => {
     if (request.url.startsWith('/imports/')) {
       done(null, payload);
       return;
     }
-    readBytes(request, payload, maxBytes).then(
+    readBytes(request, payload, terms).then(
       (bytes) => (/^\/(?:rest|batch)\//.test(request.url) ? done(null, bytes) : parseJson(bytes, done)),
       (error: Error) => done(error),
     );
@@ -33,27 +34,39 @@ function parseJson(bytes: Buffer, done: (error: Error | null, body?: unknown) =>
   }
 }
 
-/** Reads a body whole, unpacked, counted after unpacking: a small bomb is refused as early as a large body. */
-async function readBytes(request: FastifyRequest, payload: Readable, maxBytes: number): Promise<Buffer> {
-  const tooLarge = () => edgeFault('body_too_large', { details: `at most ${maxBytes} bytes`, headers: { connection: 'close' } });
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+/**
+ * Reads a body whole, unpacked, counted after unpacking: a small bomb is refused as early as a large body.
+ * By events and not as an iterator, which destroys the connection with the stream and so leaves no way to answer.
+ */
+async function readBytes(request: FastifyRequest, payload: Readable, { maxBodyBytes, bodyTimeoutSeconds }: BodyTerms): Promise<Buffer> {
+  const tooLarge = () => edgeFault('body_too_large', { details: `at most ${maxBodyBytes} bytes`, headers: { connection: 'close' } });
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge();
   const stream = unpacked(payload, request.headers['content-encoding']);
-  const pieces: Buffer[] = [];
-  let length = 0;
-  const timer = setTimeout(() => stream.destroy(edgeFault('body_too_slow', { details: `within ${bodyTimeoutMs / 1000} s`, headers: { connection: 'close' } })), bodyTimeoutMs);
-  try {
-    for await (const piece of stream as AsyncIterable<Buffer>) {
+  const { socket } = request.raw;
+  const before = socket.bytesRead;
+  return new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    let length = 0;
+    const refuse = (error: Error): void => {
+      endWatch();
+      stream.removeAllListeners('data');
+      payload.unpipe().pause();
+      if (stream !== payload) stream.destroy();
+      reject(error);
+    };
+    const endWatch = watchPace(() => socket.bytesRead - before, bodyTimeoutSeconds, () => refuse(edgeFault('body_too_slow', { details: `within ${bodyTimeoutSeconds} s`, headers: { connection: 'close' } })));
+    stream.on('data', (piece: Buffer) => {
       length += piece.length;
-      if (length > maxBytes) throw tooLarge();
-      pieces.push(piece);
-    }
-  } catch (error) {
-    if ((error as { code?: string }).code?.startsWith('Z_')) throw edgeFault('body_not_decodable', { details: (error as Error).message, cause: error });
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length);
+      if (length > maxBodyBytes) refuse(tooLarge());
+      else pieces.push(piece);
+    });
+    stream.once('end', () => {
+      endWatch();
+      resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length));
+    });
+    // A client that breaks off is an error of the stream too.
+    stream.on('error', (error: NodeJS.ErrnoException) => refuse(error.code?.startsWith('Z_') ? edgeFault('body_not_decodable', { details: error.message, cause: error }) : error));
+  });
 }
 
 function unpacked(payload: Readable, encoding: string | undefined): Readable {

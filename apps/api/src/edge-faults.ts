@@ -2,7 +2,7 @@ import { faultsOf } from '@mainstay/domain';
 
 /** What the edge itself refuses, before any surface sees the request. */
 export const edgeFaults = {
-  request_line_too_long: { status: 414, message: 'The path and query are longer than 16 KiB' },
+  request_line_too_long: { status: 414, message: 'The path and query are longer than the server takes' },
   body_too_large: { status: 413, message: 'The body is larger than the server takes' },
   body_too_slow: { status: 408, message: 'The body did not arrive in time' },
   body_encoding_unknown: { status: 415, message: 'The Content-Encoding is not known; gzip, deflate and identity are' },

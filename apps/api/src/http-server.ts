@@ -4,9 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { takeBodies } from './body.ts';
 import { allowCrossOrigin } from './cors.ts';
 import { edgeFault } from './edge-faults.ts';
-
-/** Longest path and query that is read; clients send long `in` lists, so 16 KiB must pass. */
-const maxRequestLine = 16 * 1024;
+import { cutSlowReaders } from './slow-clients.ts';
 
 /** Fastify with the limits that slow, endless and crowding clients meet. */
 export function makeHttpServer(settings: Settings): FastifyAdapter {
@@ -18,8 +16,8 @@ export function makeHttpServer(settings: Settings): FastifyAdapter {
     requestTimeout: 0,
     maxRequestsPerSocket: 1000,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: maxRequestLine },
-    http: { maxHeaderSize: 32 * 1024, headersTimeout: 10_000, connectionsCheckingInterval: 2000 },
+    routerOptions: { maxParamLength: settings.maxRequestLineBytes },
+    http: { maxHeaderSize: settings.maxRequestLineBytes + 16 * 1024, headersTimeout: settings.headersTimeoutSeconds * 1000, connectionsCheckingInterval: 2000 },
     frameworkErrors: (error: Error, _request: FastifyRequest, reply: FastifyReply) => {
       const fault = edgeFault('url_not_decodable', { cause: error });
       void reply.status(fault.status).send({ code: fault.code, message: fault.message, details: null, hint: null });
@@ -29,8 +27,10 @@ export function makeHttpServer(settings: Settings): FastifyAdapter {
   server.decorateRequest('caller', null);
   allowCrossOrigin(server);
   server.addHook('onRequest', (request, _reply, done) => {
-    done(request.url.length > maxRequestLine ? edgeFault('request_line_too_long', { details: `${request.url.length} bytes` }) : undefined);
+    done(request.url.length > settings.maxRequestLineBytes ? edgeFault('request_line_too_long', { details: `${request.url.length} bytes` }) : undefined);
   });
-  takeBodies(server, settings.maxBodyBytes);
+  takeBodies(server, settings);
+  server.server.maxConnections = settings.maxConnections;
+  cutSlowReaders(server.server, settings.readerTimeoutSeconds);
   return adapter;
 }
