@@ -96,6 +96,7 @@ export const settings = {
   dbChannelEnabled: flag('PGRST_DB_CHANNEL_ENABLED', { default: true, meaning: 'Listens on the channel.' }),
   appSettings: family('PGRST_APP_SETTINGS_', 'text', { meaning: '`PGRST_APP_SETTINGS_X` is there for SQL as `current_setting(\'app.settings.X\')`.' }),
   openapiMode: choice('PGRST_OPENAPI_MODE', ['follow-privileges', 'ignore-privileges', 'disabled'], { default: 'follow-privileges', meaning: 'What the description at the root shows: what the role may use, or everything; `disabled` gives none.' }),
+  openapiReaders: choice('MAINSTAY_OPENAPI_READERS', ['service_role', 'everybody'], { default: 'service_role', asPostgrest: 'everybody', meaning: 'Who may read the descriptions of the data API: the service role alone, or whoever may ask.' }),
   openapiSecurityActive: flag('PGRST_OPENAPI_SECURITY_ACTIVE', { default: false, meaning: 'The description at the root says how a token is sent.' }),
   openapiServerProxyUri: text('PGRST_OPENAPI_SERVER_PROXY_URI', { default: null, meaning: 'The URL under which clients reach the data API, for its description; a proxy may stand there.' }),
   dbRootSpec: text('PGRST_DB_ROOT_SPEC', { default: null, meaning: 'Function that answers at the root instead of the description.', synonyms: ['PGRST_ROOT_SPEC'] }),

@@ -65,6 +65,9 @@ export const restFaults = {
   PGRSTX32: { status: 400, message: 'The elements of the body must name one row each' },
   PGRSTX33: { status: 409, message: 'Not every row of the body was found' },
 
+  // Descriptions
+  PGRSTX70: { status: 403, message: 'The description of this API is for the service role' },
+
   PGRSTX00: { status: 500, message: 'Internal error' },
 } as const satisfies Catalogue;
 

@@ -27,5 +27,18 @@ export interface RestOptions {
   readonly appSettings?: Readonly<Record<string, string>>;
   /** Answers tell how long each stage took. */
   readonly isTimingShown?: boolean;
+  /** What the API tells of itself; nothing where it is not said. */
+  readonly description?: DescriptionTerms;
   readonly limits: Limits;
+}
+
+/** What the operator decided about the description at the root. */
+export interface DescriptionTerms {
+  readonly mode: 'follow-privileges' | 'ignore-privileges' | 'disabled';
+  readonly readers: 'service_role' | 'everybody';
+  readonly isSecurityActive: boolean;
+  /** Function that answers in its place. */
+  readonly rootSpec: string | null;
+  /** The URL under which clients reach the data API. */
+  readonly url: string;
 }

@@ -7,7 +7,7 @@ import type { Known } from './schema-keeper.ts';
  * The session of one data request: as whom, and what policies and functions may read of the request.
  * The role's own settings come first: `SET ROLE` would not apply them, and the login may set what the role may not.
  */
-export function restSession(http: RestRequest, plan: StatementPlan, caller: Caller, { cache, options }: Known): Session {
+export function restSession(http: RestRequest, plan: Pick<StatementPlan, 'request'> & { readonly access: Pick<StatementPlan['access'], 'isReadOnly' | 'isolation' | 'settings'> }, caller: Caller, { cache, options }: Known): Session {
   const role = cache.roles.get(caller.role);
   const isolation = plan.access.isolation ?? role?.isolation ?? null;
   const { timezone } = plan.request.preferences;

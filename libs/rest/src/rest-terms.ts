@@ -1,4 +1,4 @@
-import { overruled, standsInForPostgrest, type SettingError, type Settings } from '@mainstay/config';
+import { apiUrlOf, overruled, standsInForPostgrest, type SettingError, type Settings } from '@mainstay/config';
 import { defaultLimits, type Limits, type QualifiedName, type RestOptions } from '@mainstay/dialect';
 
 /** The options that the operator's settings give. */
@@ -46,6 +46,13 @@ export function restTermsOf(settings: Settings): RestTerms {
     appSettings: Object.fromEntries(Object.entries(settings.appSettings).map(([name, value]) => [`app.settings.${name}`, value])),
     isTimingShown: settings.isTimingShown,
     filterNeededFor: settings.filterNeededFor,
+    description: {
+      mode: settings.openapiMode,
+      readers: settings.openapiReaders,
+      isSecurityActive: settings.openapiSecurityActive,
+      rootSpec: settings.dbRootSpec === '' ? null : settings.dbRootSpec,
+      url: settings.openapiServerProxyUri ?? apiUrlOf(settings) + settings.restPath,
+    },
     limits: limitsOf(settings),
   };
 }

@@ -6,6 +6,7 @@ import type { Known, SchemaKeeper, SchemaState } from './schema-keeper.ts';
 import { answerOfError } from './database-answers.ts';
 import { insertNested } from './insert-nested.ts';
 import { restSession } from './rest-session.ts';
+import { isRoot, RootDescription } from './root-description.ts';
 import { preconditionOf, withEtag, type Precondition } from './etags.ts';
 import { PlanCache, type Planned } from './plan-cache.ts';
 import { StatementNames } from './statement-names.ts';
@@ -20,6 +21,8 @@ export class RestService {
   private readonly names = new StatementNames();
   private readonly plans = new PlanCache();
   private readonly costs = new CostGuard();
+  /** What the API tells of itself. */
+  readonly root: RootDescription;
   private readonly streams: Streams;
 
   constructor(
@@ -28,6 +31,7 @@ export class RestService {
     private readonly guestRole: string,
     private readonly house: HouseTerms = {},
   ) {
+    this.root = new RootDescription(database, schema);
     this.streams = new Streams(database, house.streams ?? defaultStreamTerms);
   }
 
@@ -39,7 +43,9 @@ export class RestService {
     return withEtag(http, await this.answerAnew(http, caller, terms));
   }
 
-  private async answerAnew(http: RestRequest, caller: Caller, terms: AnswerTerms): Promise<RestAnswer> {
+  private async answerAnew(asAsked: RestRequest, caller: Caller, terms: AnswerTerms): Promise<RestAnswer> {
+    const http = isRoot(asAsked) ? this.root.lead(asAsked) : asAsked;
+    if (isRoot(http)) return this.root.answer(http, caller);
     const asked = this.read(http, caller);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
     const work = this.prepare(asked.plan, asked);
