@@ -3,7 +3,7 @@ import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
-import { BatchService, RestService, SchemaKeeper, streamTermsOf, termsSource } from '@mainstay/rest';
+import { BatchService, RestService, SchemaKeeper, cursorKeyOf, streamTermsOf, termsSource } from '@mainstay/rest';
 import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
@@ -70,7 +70,7 @@ function databases(settings: Settings): Provider[] {
 function services(settings: Settings): Provider[] {
   return [
     { provide: SchemaKeeper, inject: [callersDatabase, Callers], useFactory: (database: Database, callers: Callers) => makeSchemaKeeper(settings, database, callers) },
-    { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { streams: streamTermsOf(settings), keepsAnswers: true }) },
+    { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { cursorKey: cursorKeyOf(settings), streams: streamTermsOf(settings), keepsAnswers: true }) },
     { provide: BatchService, inject: [RestService], useFactory: (rest: RestService) => new BatchService(rest, { maxEntries: settings.batchMaxRequests, maxBodyBytes: settings.maxBodyBytes }) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },

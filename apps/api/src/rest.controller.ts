@@ -39,12 +39,13 @@ export function leavingOf({ raw }: FastifyReply): AbortSignal {
 }
 
 /** The request as a value; the dialect decodes path and query itself. */
-function readHttp({ method, url, headers, body }: FastifyRequest): RestRequest {
+function readHttp({ method, url, originalUrl, headers, body }: FastifyRequest): RestRequest {
   const question = url.indexOf('?');
   const path = (question === -1 ? url : url.slice(0, question)).slice(mount.length);
   return {
     method,
     path: path === '' ? '/' : path,
+    externalPath: originalUrl.split('?')[0]!,
     query: question === -1 ? '' : url.slice(question + 1),
     headers: singleValues(headers),
     body: body instanceof Uint8Array ? body : null,

@@ -1,3 +1,5 @@
+import { afterSql } from './keyset-sql.ts';
+import type { Keyset } from './plan-keyset.ts';
 import { columnSql, conditionSql, operationSql } from './compile-condition.ts';
 import type { ColumnRef, Condition, Embed, GroupCondition, Measure, Node, Order, Output, TimeBucket } from './plan-types.ts';
 import { isToOne } from './schema-cache.ts';
@@ -31,6 +33,21 @@ export function selectRows(node: Node, values: Values, mode: Mode = plainMode): 
   const joins = lateralJoins(node, values, mode, isGrouping);
   const having = havingSql(node, values);
   return `select ${list} ${fromSql(node)}${joins}${whereSql(node, values)}${isGrouping ? groupSql(columns) : ''}${having}${orderSql(node, values, isGrouping ? columns : null)}${windowSql(node.window, values)}`;
+}
+
+/**
+ * Writes the query for a page of a keyset: each row whole, as `row`, and beside it what it is ordered by, as `k1`, `k2`, ….
+ * No rows are grouped here.
+ */
+export function keyedRows(node: Node, keyset: Keyset, values: Values): string {
+  const columns = node.outputs.flatMap((output) => columnsOfOutput(output, { node, values, mode: plainMode, isGrouping: false }));
+  const list = columns.map(({ sql }) => sql).join(', ');
+  const keys = node.order.map((term) => orderedSql(term, node, values, null));
+  const after = afterSql(keyset, keys, values);
+  const where = whereSql(node, values);
+  const conditions = after === null ? where : `${where === '' ? ' where ' : `${where} and `}${after}`;
+  const given = keys.map((key, i) => `, ${key} as "k${i + 1}"`).join('');
+  return `select (select "r" from (select ${list}) as "r") as "row"${given} ${fromSql(node)}${lateralJoins(node, values, plainMode, false)}${conditions}${orderSql(node, values, null)}${windowSql(node.window, values)}`;
 }
 
 /** Writes the query that counts a node's rows, whatever its window. */

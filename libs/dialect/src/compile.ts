@@ -1,7 +1,8 @@
 import { callSql, scalarName } from './compile-call.ts';
-import { countRows, matchingRows, rowsName, selectRows } from './compile-read.ts';
+import { countRows, keyedRows, matchingRows, rowsName, selectRows } from './compile-read.ts';
 import { countsInserted, insertedSql, writeSql } from './compile-write.ts';
 import { csvHeaderSql, csvLineSql, jsonLineSql } from './csv-sql.ts';
+import type { Keyset } from './plan-keyset.ts';
 import type { PlanOption } from './media-types.ts';
 import type { Shape } from './negotiate.ts';
 import type { CallPlan, ReadPlan, StatementPlan, WritePlan } from './plan.ts';
@@ -50,9 +51,22 @@ function mainSql(plan: StatementPlan, values: Values): string {
 export const answerName = '"answer"';
 
 function readStatement(plan: ReadPlan, values: Values): string {
+  if (plan.keyset !== null) return keysetStatement(plan, plan.keyset, values);
   const rows = selectRows(plan.root, values);
   const total = totalSql(plan, values);
   return `with ${answerName} as (${rows}) ${outcome({ total, body: bodySql(plan.answer.shape, null) })}`;
+}
+
+/** One row more than the page is read: whether it is there says whether a page follows. */
+function keysetStatement(plan: ReadPlan, keyset: Keyset, values: Values): string {
+  const { limit } = plan.root.window;
+  const keyed = keyedRows({ ...plan.root, window: { offset: 0, limit: limit === null ? null : limit + 1 } }, keyset, values);
+  const most = limit === null ? null : values.bind(limit);
+  const keys = keyset.terms.map((_, i) => `${answerName}."k${i + 1}"::text`).join(', ');
+  const last = `(array_agg(json_build_array(${keys})::text))[count(*)::int]`;
+  const next = most === null ? 'null' : `case when (select count(*) from "keyed") > ${most} then ${last} end`;
+  const page = `select * from "keyed"${most === null ? '' : ` limit ${most}`}`;
+  return `with "keyed" as (${keyed}), ${answerName} as (${page}) ${outcome({ total: totalSql(plan, values), body: bodySql(plan.answer.shape, null, '"row"'), next })}`;
 }
 
 function writeStatement(plan: WritePlan, values: Values): string {
@@ -77,17 +91,18 @@ interface Outcome {
   readonly body?: string;
   readonly inserted?: string;
   readonly location?: string;
+  readonly next?: string;
 }
 
-export function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null' }: Outcome): string {
+export function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null', next }: Outcome): string {
   const setting = (name: string): string => `nullif(current_setting('${name}', true), '')`;
-  return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location} from (select * from ${answerName}) as ${answerName}`;
+  return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location}${next === undefined ? '' : `, ${next}`} from (select * from ${answerName}) as ${answerName}`;
 }
 
 /** How the body is aggregated from the rows; PostgreSQL writes it, so numbers keep their digits and keys their order. */
-export function bodySql(shape: Shape, routine: Routine | null): string {
+export function bodySql(shape: Shape, routine: Routine | null, row = '*'): string {
   const isScalar = routine !== null && returnsScalar(routine);
-  const item = isScalar ? `${answerName}.${scalarName}` : `${answerName}.*`;
+  const item = isScalar ? `${answerName}.${scalarName}` : `${answerName}.${row}`;
   const isOne = routine !== null && !routine.returns.isSet;
   const one = (json: string): string => `coalesce(${json}->0, 'null')`;
   const many = (json: string): string => `coalesce(${json}, '[]')`;
@@ -103,7 +118,7 @@ export function bodySql(shape: Shape, routine: Routine | null): string {
     case 'object':
       return one(shape.isStripped ? stripped(all) : all);
     case 'csv':
-      return csvSql();
+      return csvSql(row);
     case 'ndjson':
       return `coalesce(string_agg(${jsonLineSql(isScalar ? `to_json(${item})` : `row_to_json(${item})`)} || E'\\n', ''), '')`;
     case 'geojson':
@@ -120,9 +135,9 @@ function customSql({ aggregate, rowType, isBinary }: Extract<Shape, { kind: 'cus
   return isBinary ? `encode((${written})::bytea, 'hex')` : written;
 }
 
-function csvSql(): string {
-  const header = `coalesce((select ${csvHeaderSql('h.*')} from ${answerName} as h limit 1), '')`;
-  return `${header} || E'\\n' || coalesce(string_agg(${csvLineSql(`${answerName}.*`)}, E'\\n'), '')`;
+function csvSql(row: string): string {
+  const header = `coalesce((select ${csvHeaderSql(`h.${row}`)} from ${answerName} as h limit 1), '')`;
+  return `${header} || E'\\n' || coalesce(string_agg(${csvLineSql(`${answerName}.${row}`)}, E'\\n'), '')`;
 }
 
 /** The key of the one row that was written, as JSON of texts. */

@@ -56,6 +56,10 @@ export const restFaults = {
   PGRSTX10: { status: 503, message: 'Too many streams are open' },
   PGRSTX11: { status: 503, message: 'The stream took longer than it may' },
 
+  // Pages
+  PGRSTX50: { status: 400, message: 'Keyset paging is not possible here' },
+  PGRSTX51: { status: 400, message: 'The cursor cannot be used' },
+
   // Preconditions
   PGRSTX40: { status: 412, message: 'The row is not the one that the precondition names' },
 

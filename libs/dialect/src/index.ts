@@ -17,6 +17,7 @@ export { openapi31 } from './openapi31.ts';
 export { parse, type Action, type ParseTerms, type Request, type RestRequest } from './parse.ts';
 export { makePlan, type Access, type CallPlan, type DescribePlan, type Plan, type ReadPlan, type StatementPlan, type WritePlan } from './plan.ts';
 export { joined, type Children, type Level, type NestedRow } from './plan-nested.ts';
+export { fingerprintOf } from './plan-keyset.ts';
 export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
 export { batchFault, batchFaults, parseBatch, type Batch, type BatchEntry } from './parse-batch.ts';
 export { renderBatchAnswer } from './render-batch.ts';

@@ -15,15 +15,17 @@ export interface Outcome {
   readonly inserted: number | null;
   /** The key of the row that was inserted, as JSON of texts. */
   readonly location: string | null;
+  /** By what the last row of a page was ordered, as JSON of texts, if another row follows. */
+  readonly next?: string | null;
 }
 
 type Rows = readonly (readonly (string | null)[])[];
 
 /** Reads the one row of the main statement. */
 export function readOutcome(rows: Rows): Outcome {
-  const [total = null, page = null, body = null, headers = null, status = null, inserted = null, location = null] = rows[0] ?? [];
+  const [total = null, page = null, body = null, headers = null, status = null, inserted = null, location = null, next] = rows[0] ?? [];
   const number = (text: string | null): number | null => (text === null ? null : Number(text));
-  return { total: number(total), page: Number(page ?? 0), body, headers, status, inserted: number(inserted), location };
+  return { total: number(total), page: Number(page ?? 0), body, headers, status, inserted: number(inserted), location, ...(next === undefined ? {} : { next }) };
 }
 
 /** An EXPLAIN has a row for each of its lines, and no outcome but its text. */

@@ -14,6 +14,8 @@ export interface RestRequest {
   readonly path: string;
   /** Without the question mark. */
   readonly query: string;
+  /** The path as the client wrote it, for links; left out, it is `path`. */
+  readonly externalPath?: string;
   /** By lower-case name. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Uint8Array | null;
@@ -38,6 +40,10 @@ export interface Request {
   /** The rows asked for at the top level, by query and `Range`. */
   readonly window: Window;
   readonly preferences: Preferences;
+  /** The cursor of a keyset page, as it came; only reads have one. */
+  readonly cursor: string | null;
+  /** What the cursor says, once it was proved. */
+  readonly place?: readonly (string | null)[];
   readonly accepts: readonly MediaType[];
   readonly contentType: MediaType;
   readonly body: Body | null;
@@ -59,7 +65,8 @@ export function parse(http: RestRequest, options: RestOptions, { mayChooseTx }: 
   const target = targetOf(http.path);
   const { schema, isSchemaNegotiated } = schemaOf(http, options.schemas);
   const action = actionOf(target, method);
-  const query = parseQuery(http.query, action.kind === 'call' && action.method !== 'POST', options.limits);
+  const cursor = action.kind === 'read' ? cursorOf(http.query) : null;
+  const query = parseQuery(cursor === null ? http.query : cursor.others, action.kind === 'call' && action.method !== 'POST', options.limits);
   const contentType: MediaType = headers['content-type'] === undefined ? { kind: 'json' } : parseMediaType(headers['content-type']);
   return {
     action,
@@ -68,10 +75,21 @@ export function parse(http: RestRequest, options: RestOptions, { mayChooseTx }: 
     query,
     window: windowOf(method, query, headers['range']),
     preferences: parsePreferences(headers['prefer'], mayChooseTx),
+    cursor: cursor?.token ?? null,
     accepts: parseAccept(headers['accept']),
     contentType,
     body: hasBody(action) ? parseBody(http.body ?? noBytes, contentType, { isCall: action.kind === 'call', columns: columnsOf(action, query), limits: options.limits }) : null,
   };
+}
+
+/** No filter's value begins with `~`, so a column may have the parameter's name. */
+const cursorParameter = /^cursor=(?:~|%7e)(.*)$/i;
+
+function cursorOf(query: string): { readonly token: string; readonly others: string } | null {
+  if (!query.includes('cursor=')) return null;
+  const parts = query.split('&');
+  const token = parts.map((part) => cursorParameter.exec(part)?.[1]).find((found) => found !== undefined);
+  return token === undefined ? null : { token, others: parts.filter((part) => !cursorParameter.test(part)).join('&') };
 }
 
 type Target = { readonly kind: 'root' } | { readonly kind: 'collection' | 'function'; readonly name: string };

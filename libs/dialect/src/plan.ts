@@ -6,6 +6,7 @@ import type { Action, Request } from './parse.ts';
 import { unequalKeys, type Body } from './parse-body.ts';
 import type { Filter } from './parse-filter.ts';
 import { planNested, type Level } from './plan-nested.ts';
+import { planKeyset, refuseKeyset, type Keyset } from './plan-keyset.ts';
 import { conditionOf, planRead, type ReadTree } from './plan-read.ts';
 import type { Condition, GroupCondition, Node, Output, WriteColumn } from './plan-types.ts';
 import type { Preferences } from './preferences.ts';
@@ -36,6 +37,7 @@ export interface ReadPlan extends Common {
   readonly collection: Collection;
   readonly root: Node;
   readonly maxRows: number | null;
+  readonly keyset: Keyset | null;
 }
 
 export interface WritePlan extends Common {
@@ -117,7 +119,7 @@ function checked<P extends StatementPlan>(plan: P): P {
 function planCollectionRead(request: Request, { collection: name, isHead }: Extract<Action, { kind: 'read' }>, cache: SchemaCache, options: RestOptions): ReadPlan {
   const collection = collectionOf(cache, { schema: request.schema, name });
   const { query, window } = request;
-  const { root, legacyNames } = planRead(cache, {
+  const { root: planned, legacyNames } = planRead(cache, {
     origin: collection,
     source: { kind: 'collection', name: collection },
     select: query.select,
@@ -130,6 +132,7 @@ function planCollectionRead(request: Request, { collection: name, isHead }: Extr
     maxRows: options.maxRows,
     areAggregatesAllowed: options.areAggregatesAllowed,
   });
+  const { root, keyset } = planKeyset(request, collection, planned);
   const answer = answerOf(request, collection, root, cache, options);
   return {
     kind: 'read',
@@ -139,6 +142,7 @@ function planCollectionRead(request: Request, { collection: name, isHead }: Extr
     legacyNames,
     answer: isHead ? withoutBody(answer) : answer,
     maxRows: options.maxRows,
+    keyset,
     access: { isReadOnly: true, isolation: null, settings: {}, mustWatch: false, mustRollBack: false },
   };
 }
@@ -241,6 +245,7 @@ function conflictOf({ query, preferences }: Request, kind: WritePlan['write'], {
 }
 
 function planCall(request: Request, { function: name, method }: Extract<Action, { kind: 'call' }>, cache: SchemaCache, options: RestOptions): CallPlan {
+  refuseKeyset(request);
   const isPost = method === 'POST';
   const { query, body } = request;
   const given = isPost ? (body?.kind === 'form' ? body.pairs : []) : query.args;

@@ -8,6 +8,7 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null;
   readonly timezone: string | null;
   readonly maxAffected: number | null;
+  readonly paging: 'keyset' | null;
   /** What is no preference of ours. */
   readonly unknown: readonly string[];
 }
@@ -19,9 +20,10 @@ const choices = {
   count: ['exact', 'planned', 'estimated'],
   tx: ['commit', 'rollback'],
   handling: ['strict', 'lenient'],
+  paging: ['keyset'],
 } as const;
 
-const none: Preferences = { resolution: null, missing: null, return: null, count: null, tx: null, handling: null, timezone: null, maxAffected: null, unknown: [] };
+const none: Preferences = { resolution: null, missing: null, return: null, count: null, tx: null, handling: null, timezone: null, maxAffected: null, paging: null, unknown: [] };
 
 const choicesByName: Readonly<Record<string, readonly string[]>> = choices;
 
@@ -39,6 +41,7 @@ export function parsePreferences(header: string | undefined, mayChooseTx: boolea
     count: first('count'),
     tx: mayChooseTx ? first('tx') : null,
     handling: first('handling'),
+    paging: first('paging'),
     timezone: firstValue(given, 'timezone', null),
     maxAffected: maxAffected !== null && /^-?\d{1,15}$/.test(maxAffected) ? Number(maxAffected) : null,
     unknown: given.filter((item) => !isKnown(item)),
@@ -54,6 +57,7 @@ export function appliedHeader(applied: Preferences): string | null {
     applied.count && `count=${applied.count}`,
     applied.tx && `tx=${applied.tx}`,
     applied.handling && `handling=${applied.handling}`,
+    applied.paging && `paging=${applied.paging}`,
     applied.timezone !== null && `timezone=${applied.timezone}`,
     applied.handling === 'strict' && applied.maxAffected !== null && `max-affected=${applied.maxAffected}`,
   ].filter((item) => typeof item === 'string');

@@ -48,11 +48,13 @@ type Relations = ReadonlyMap<number, Catalogue['relations'][number]>;
 
 function makeCollections({ collections, keys }: Catalogue, relations: Relations, ofViews: ReadonlyMap<string, readonly string[]>): Map<string, Collection> {
   const primaryKeys = new Map(keys.filter(({ kind }) => kind === 'p').map(({ relation, columns }) => [relation, namesOf(relations.get(relation), columns).sort()]));
+  const uniqueKeys = Map.groupBy(keys.filter(({ kind }) => kind === 'u').map((key) => ({ relation: key.relation, names: namesOf(relations.get(key.relation), key.columns) })), ({ relation }) => relation);
   return new Map(
     collections.map(({ relation, columns, ...collection }) => {
       const key = keyOf(collection.schema, collection.name);
       const primaryKey = (collection.isView ? ofViews.get(key) : primaryKeys.get(relation)) ?? [];
-      return [key, { ...collection, primaryKey, columns: new Map(columns.map((column) => [column.name, column])) }];
+      const uniqueKey = primaryKey.length > 0 ? undefined : uniqueKeys.get(relation)?.find(({ names }) => names.every((name) => columns.some((column) => column.name === name && column.isNullable === false)))?.names;
+      return [key, { ...collection, primaryKey, ...(uniqueKey === undefined ? {} : { uniqueKey }), columns: new Map(columns.map((column) => [column.name, column])) }];
     }),
   );
 }

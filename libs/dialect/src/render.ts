@@ -2,6 +2,7 @@ import { fault } from './faults.ts';
 import { contentTypeOf } from './media-types.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallPlan, DescribePlan, ReadPlan, StatementPlan, WritePlan } from './plan.ts';
+import { fingerprintOf } from './plan-keyset.ts';
 import { appliedHeader, type Preferences } from './preferences.ts';
 import { latin1OfUtf8 } from './text.ts';
 import type { Window } from './window.ts';
@@ -14,6 +15,8 @@ export interface RestAnswer {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: string | Uint8Array | AsyncIterable<Uint8Array> | null;
+  /** Where the next page begins, and of which query; not yet a link, which is signed. */
+  readonly next?: { readonly place: readonly (string | null)[]; readonly fingerprint: string };
 }
 
 type Headers = (readonly [string, string])[];
@@ -57,9 +60,17 @@ function renderExplained(plan: StatementPlan, { body }: Outcome): RestAnswer {
 
 function renderRead(plan: ReadPlan, outcome: Outcome): RestAnswer {
   const { status, range } = rangeOf(plan.root.window, outcome);
-  const { canonical } = plan.request.query;
-  const location = `/${encodeURIComponent(plan.collection.name)}${canonical === '' ? '' : `?${canonical}`}`;
-  return { status, headers: [range, ['Content-Location', location], contentType(plan)], body: outcome.body };
+  const { cursor, query } = plan.request;
+  const asked = [query.canonical, ...(cursor === null ? [] : [`cursor=~${encodeURIComponent(cursor)}`])].filter((part) => part !== '').join('&');
+  const location = `/${encodeURIComponent(plan.collection.name)}${asked === '' ? '' : `?${asked}`}`;
+  // How many rows stand before a cursor nobody knows.
+  const ranges: Headers = cursor === null ? [range] : outcome.total === null ? [] : [['Content-Range', `*/${outcome.total}`]];
+  return { status, headers: [...ranges, ['Content-Location', location], contentType(plan)], body: outcome.body, ...nextOf(plan, outcome) };
+}
+
+function nextOf({ keyset, request }: ReadPlan, { next }: Outcome): Pick<RestAnswer, 'next'> {
+  if (keyset === null || next === null || next === undefined) return {};
+  return { next: { place: JSON.parse(next) as (string | null)[], fingerprint: fingerprintOf(request) } };
 }
 
 function renderCall(plan: CallPlan, outcome: Outcome): RestAnswer {
@@ -151,6 +162,7 @@ function appliedPreferences(plan: StatementPlan): Preferences {
   const hasKey = plan.kind === 'write' && (plan.collection.primaryKey.length > 0 || query.onConflict !== null);
   return {
     ...preferences,
+    paging: plan.kind === 'read' && plan.keyset !== null ? 'keyset' : null,
     resolution: write === 'insert' && hasKey ? preferences.resolution : null,
     return: write !== null ? preferences.return : null,
     missing: write === 'insert' || write === 'update' ? preferences.missing : null,

@@ -12,6 +12,8 @@ export interface Column {
   readonly baseType: string;
   /** The expression of its default, or null. */
   readonly default: string | null;
+  /** False where a constraint forbids nulls. */
+  readonly isNullable?: boolean;
 }
 
 /** A table, view, materialised view, foreign table or partitioned table. */
@@ -22,6 +24,8 @@ export interface Collection extends QualifiedName {
   readonly isDeletable: boolean;
   /** The columns of the primary key; of a view, the columns that show it. */
   readonly primaryKey: readonly string[];
+  /** Of a table without a primary key: the columns of a unique key that has no nulls, if there is one. */
+  readonly uniqueKey?: readonly string[];
   readonly columns: ReadonlyMap<string, Column>;
 }
 

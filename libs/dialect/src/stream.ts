@@ -20,7 +20,7 @@ const wholeRows = 1000;
  * before the last of them is known. A stream has its own limit of rows; what is embedded keeps that of all reads.
  */
 export function asStream(plan: Plan, { maxRows, isCsvLimited }: { readonly maxRows: number | null; readonly isCsvLimited: boolean }): StreamPlan | null {
-  if (plan.kind !== 'read' && plan.kind !== 'call') return null;
+  if ((plan.kind !== 'read' && plan.kind !== 'call') || (plan.kind === 'read' && plan.keyset !== null)) return null;
   const { kind } = plan.answer.shape;
   const window = kind === 'csv' && isCsvLimited ? plan.root.window : capped(plan.request.window, maxRows);
   const givesRows = plan.kind === 'read' || (plan.access.isReadOnly && plan.routine.returns.isSet);

@@ -73,6 +73,7 @@ with recursive exposed as (
       'name', a.attname,
       'type', format_type(a.atttypid, a.atttypmod),
       'baseType', format_type(d.base, null),
+      'isNullable', not a.attnotnull,
       'default', case
         when a.attidentity = 'd' then (
           select format('nextval(%L)', s.objid::regclass) from pg_depend s

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { asStream, compile, makePlan, parse, readExplained, readOutcome, refuseUnfiltered, render, renderDescription, verify, withBody, withEstimate, type Compiled, type Isolation, type Outcome, type Plan, type PlanRequest, type RestAnswer, type RestRequest, type StatementPlan, type StreamPlan } from '@mainstay/dialect';
 import { Fault, isService, type Caller } from '@mainstay/domain';
 import { ConnectionLost, isDatabaseError, keepReply, recallReply, sessionOf, type Database, type KeptReply, type KeyedRequest, type Result, type RunTerms, type Session, type Statement, type Transaction } from '@mainstay/persistence';
@@ -8,6 +9,7 @@ import { insertNested } from './insert-nested.ts';
 import { restSession } from './rest-session.ts';
 import { isRoot, RootDescription } from './root-description.ts';
 import { preconditionOf, withEtag, type Precondition } from './etags.ts';
+import { Cursors } from './cursors.ts';
 import { PlanCache, type Planned } from './plan-cache.ts';
 import { StatementNames } from './statement-names.ts';
 import { defaultStreamTerms, Streams, type StreamTerms } from './streams.ts';
@@ -24,6 +26,7 @@ export class RestService {
   /** What the API tells of itself. */
   readonly root: RootDescription;
   private readonly streams: Streams;
+  private readonly cursors: Cursors;
 
   constructor(
     private readonly database: Database,
@@ -33,6 +36,7 @@ export class RestService {
   ) {
     this.root = new RootDescription(database, schema);
     this.streams = new Streams(database, house.streams ?? defaultStreamTerms);
+    this.cursors = new Cursors(house.cursorKey ?? randomBytes(32));
   }
 
   /**
@@ -40,7 +44,7 @@ export class RestService {
    * @throws Fault for every answer that is a refusal, the database's own among them.
    */
   async answer(http: RestRequest, caller: Caller, terms: AnswerTerms = {}): Promise<RestAnswer> {
-    return withEtag(http, await this.answerAnew(http, caller, terms));
+    return withEtag(http, this.cursors.linked(http, await this.answerAnew(http, caller, terms)));
   }
 
   private async answerAnew(asAsked: RestRequest, caller: Caller, terms: AnswerTerms): Promise<RestAnswer> {
@@ -187,7 +191,7 @@ export class RestService {
   private read(http: RestRequest, caller: Caller): Asked {
     const known = this.schema.current();
     const terms = { mayChooseTx: mayChooseTx(known, caller) };
-    const planRequest: PlanRequest = (given, body) => makePlan(withBody(parse(given, known.options, terms), body), known.cache, known.options);
+    const planRequest: PlanRequest = (given, body) => makePlan(this.cursors.opened(withBody(parse(given, known.options, terms), body)), known.cache, known.options);
     const planned = this.plans.plan(http, `${known.version} ${caller.role}`, known.options.limits, planRequest);
     refuseUnfiltered(planned.plan, caller.role, known.options);
     return { http, caller, known, ...planned };
@@ -281,6 +285,8 @@ export class RestService {
 /** What the operator decided that the database has no word in. */
 export interface HouseTerms {
   readonly streams?: StreamTerms;
+  /** Signs what clients are given to bring back; without one it is good for this process only. */
+  readonly cursorKey?: Uint8Array;
   /** The database has our tables, and answers are kept there under the `Idempotency-Key` of their requests. */
   readonly keepsAnswers?: boolean;
 }
