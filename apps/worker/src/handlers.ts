@@ -1,16 +1,19 @@
 import type { ImportsService } from '@mainstay/automation';
 import type { Handlers } from '@mainstay/queue';
+import type { PostOffice } from './post-office.ts';
 import type { Upkeep } from './upkeep.ts';
 
 /** What the handlers call upon. */
 export interface Rooms {
   readonly imports: ImportsService;
+  readonly post: PostOffice;
   readonly upkeep: Upkeep;
 }
 
 /** Every job of the house, on one page: a missing or an extra one does not compile. */
 export const handlers = (rooms: Rooms): Handlers => ({
   'import-rows': ({ importId }, run) => rooms.imports.run(importId, run),
+  'send-message': ({ messageId }, run) => rooms.post.send(messageId, run),
   'sweep-over': () => rooms.upkeep.sweep(),
   ping: () => Promise.resolve(null),
 });

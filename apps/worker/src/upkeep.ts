@@ -1,6 +1,6 @@
 import type { ImportsService } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
-import { asHouse, asWorker, enqueue, sweepJobs, type Database } from '@mainstay/persistence';
+import { asHouse, asWorker, enqueue, sweepAccounts, sweepJobs, sweepMessages, type Database, type Transaction } from '@mainstay/persistence';
 
 const sweptAtOnce = 5000;
 
@@ -9,7 +9,7 @@ export class Upkeep {
   constructor(
     private readonly database: Database,
     private readonly imports: ImportsService,
-    private readonly settings: Pick<Settings, 'jobKeepSeconds'>,
+    private readonly settings: Pick<Settings, 'jobKeepSeconds' | 'messageKeepSeconds'>,
   ) {}
 
   /** Asks for the sweep of the present hour. Every worker asks, often; the key makes it one job an hour. */
@@ -19,14 +19,25 @@ export class Upkeep {
   }
 
   /** Deletes what is over and was kept long enough: the handler of `sweep-over`. */
-  async sweep(): Promise<{ imports: number; jobs: number; idempotency_keys: number }> {
+  async sweep(): Promise<Readonly<Record<'imports' | 'jobs' | 'idempotency_keys' | 'messages' | 'accounts', number>>> {
     const imports = await this.imports.sweep();
-    const swept = { imports, jobs: 0, idempotency_keys: 0 };
+    const messages = await this.sweepAll((tx) => sweepMessages(tx, this.settings.messageKeepSeconds, sweptAtOnce));
+    const accounts = await this.sweepAll((tx) => sweepAccounts(tx, sweptAtOnce));
+    const swept = { imports, jobs: 0, idempotency_keys: 0, messages, accounts };
     for (;;) {
       const { jobs, keys } = await this.database.transaction(asWorker, (tx) => sweepJobs(tx, this.settings.jobKeepSeconds, sweptAtOnce));
       swept.jobs += jobs;
       swept.idempotency_keys += keys;
       if (jobs < sweptAtOnce && keys < sweptAtOnce) return swept;
+    }
+  }
+
+  private async sweepAll(some: (tx: Transaction) => Promise<number>): Promise<number> {
+    let all = 0;
+    for (;;) {
+      const gone = await this.database.transaction(asWorker, some);
+      all += gone;
+      if (gone < sweptAtOnce) return all;
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
 import { JobEngine, type BullQueues, type Log } from '@mainstay/queue';
 import { handlers } from './handlers.ts';
+import { PostOffice } from './post-office.ts';
 import { Upkeep } from './upkeep.ts';
 
 const askForSweepMs = 10 * 60_000;
@@ -11,6 +12,7 @@ const askForSweepMs = 10 * 60_000;
 /** One worker process: its connections, the rooms that its jobs call upon, and the engine that brings them together. */
 export class Worker {
   private readonly upkeep: Upkeep;
+  private readonly post: PostOffice;
   private readonly engine: JobEngine;
   private readonly jobDatabase;
   private readonly engineDatabase;
@@ -26,12 +28,13 @@ export class Worker {
     this.engineDatabase = makeDatabase(settings, 'mainstay_worker', { max: 3, applicationName: 'mainstay_worker engine' });
     const imports = new ImportsService(this.jobDatabase, settings);
     this.upkeep = new Upkeep(this.jobDatabase, imports, settings);
+    this.post = new PostOffice(this.jobDatabase, settings);
     this.engine = new JobEngine({
       database: this.jobDatabase,
       upkeep: this.engineDatabase,
       listener: makeListener(settings, 'mainstay_worker'),
       bull,
-      handlers: handlers({ imports, upkeep: this.upkeep }),
+      handlers: handlers({ imports, post: this.post, upkeep: this.upkeep }),
       leaseSeconds: settings.jobLeaseSeconds,
       log,
       onProgress: () => this.sayAlive(),
@@ -50,6 +53,7 @@ export class Worker {
   async stop(): Promise<void> {
     clearInterval(this.sweeping);
     await this.engine.stop();
+    this.post.close();
     await this.registered?.leave();
     await Promise.all([this.jobDatabase.close(), this.engineDatabase.close()]);
   }

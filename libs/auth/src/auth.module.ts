@@ -1,11 +1,16 @@
-import type { Settings } from '@mainstay/config';
+import { standsInForPostgrest, type Settings } from '@mainstay/config';
 import { Accounts } from '@mainstay/persistence';
-import { Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { AccessTokens } from './access-tokens.ts';
 import { AdminService } from './admin.service.ts';
 import { CallerStrategy } from './caller.strategy.ts';
 import { Callers } from './callers.ts';
+import { FlowStates } from './flow-states.ts';
 import { Keyring } from './keyring.ts';
+import { Limits } from './limits.ts';
+import { MailTemplates } from './mail-templates.ts';
+import { Messages } from './messages.ts';
+import { OneTimeTokens } from './one-time-tokens.ts';
 import { Passwords } from './passwords.ts';
 import { RefreshTokens } from './refresh-tokens.ts';
 import { Sessions } from './sessions.service.ts';
@@ -19,7 +24,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...proof(settings), ...journeys(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, UserService, AdminService] };
+    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, UserService, AdminService] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -27,12 +32,32 @@ export class AuthModule implements OnApplicationShutdown {
   }
 }
 
+/** Who asks, and nothing else: for a database that has no accounts of ours. */
+@Module({})
+export class ProofModule {
+  static with(settings: Settings): DynamicModule {
+    return { module: ProofModule, global: true, providers: proof(settings), exports: [Callers, Keyring] };
+  }
+}
+
 /** What tells who asks. */
 function proof(settings: Settings): Provider[] {
   return [
-    { provide: Keyring, useFactory: () => Keyring.read(settings) },
+    { provide: Keyring, useFactory: () => (standsInForPostgrest(settings) ? Keyring.readAny(settings) : Keyring.read(settings)) },
     { provide: Callers, useFactory: (keyring: Keyring) => new Callers(keyring, settings), inject: [Keyring] },
     { provide: CallerStrategy, useFactory: (callers: Callers) => new CallerStrategy(callers), inject: [Callers] },
+  ];
+}
+
+/** What several journeys go by: codes and links, flows with proof, messages, and how often what may be tried. */
+function means(settings: Settings): Provider[] {
+  const logger = new Logger('auth');
+  return [
+    { provide: OneTimeTokens, useValue: new OneTimeTokens(settings) },
+    { provide: FlowStates, useValue: new FlowStates(settings) },
+    { provide: MailTemplates, useValue: new MailTemplates(settings, (kind, error) => logger.warn({ event: 'mail template not used', kind, error: error.message })) },
+    { provide: Messages, useFactory: (templates: MailTemplates) => new Messages(templates, settings), inject: [MailTemplates] },
+    { provide: Limits, useFactory: (accounts: Accounts) => new Limits(accounts, settings), inject: [Accounts] },
   ];
 }
 

@@ -3,6 +3,7 @@ import { IsUUID } from 'class-validator';
 /** The kinds of work that may wait together; each is one Bull queue with its own concurrency. */
 export const queues = {
   transfers: { concurrency: 2 },
+  mail: { concurrency: 4 },
   upkeep: { concurrency: 32 },
 } as const satisfies Record<string, { concurrency: number }>;
 export type QueueName = keyof typeof queues;
@@ -25,7 +26,13 @@ export class ImportRows {
   importId!: string;
 }
 
-/** Carries nothing: sweeps away what is over (imports, jobs, idempotency keys, uploads that never ended). */
+/** Sends a mail that was written with the change that needs it, by SMTP. */
+export class SendMessage {
+  @IsUUID()
+  messageId!: string;
+}
+
+/** Carries nothing: sweeps away what is over (imports, jobs, idempotency keys, uploads that never ended, messages, codes and counters). */
 export class SweepOver {}
 
 /** Does nothing; measures the engine (`npm run bench`) and shows that a worker is making progress. */
@@ -38,6 +45,7 @@ function contract<P extends object>(payload: new () => P, terms: Partial<Omit<Co
 /** All that is agreed about the jobs of the house, in one place: api and worker both read it. */
 export const jobs = {
   'import-rows': contract(ImportRows, { queue: 'transfers', attempts: 8, keyOf: (p) => p.importId }),
+  'send-message': contract(SendMessage, { queue: 'mail', attempts: 12, keyOf: (p) => p.messageId, timeoutSeconds: 30 }),
   'sweep-over': contract(SweepOver, { queue: 'upkeep', attempts: 3, keyOf: () => 'sweep' }),
   ping: contract(Ping, { queue: 'upkeep', attempts: 3 }),
 };

@@ -108,6 +108,11 @@ export class Accounts {
     }
   }
 
+  /** Runs one statement of ours, committed by itself. Values are `$1`, `$2`, …; none may be an array. */
+  async rows<R extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    return this.ask((em) => rowsOf<R>(em, text, values));
+  }
+
   private async ask<T>(question: (em: EntityManager) => Promise<T>): Promise<T> {
     try {
       return await question(this.orm.em.fork());
@@ -152,6 +157,11 @@ export class OpenAccounts {
   async find(id: string): Promise<Account | null> {
     const user = await this.em.findOne(User, { id });
     return user === null ? null : { user, identities: await identitiesOf(this.em, [id]) };
+  }
+
+  /** Runs SQL of ours in this transaction, as `Transaction.rows` does; what other files keep beside the accounts is written so. */
+  async rows<R extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    return rowsOf<R>(this.em, text, values);
   }
 
   /** Writes all changes now, so that an error of the database belongs to the step that caused it. */
@@ -208,6 +218,16 @@ export class OpenAccounts {
   async dropFactors(userId: string): Promise<void> {
     await this.em.execute('delete from auth.mfa_factors where user_id = ?', [userId]);
   }
+}
+
+/** The ORM numbers its values itself, one for each question mark. */
+function rowsOf<R extends object>(em: EntityManager, text: string, values: readonly unknown[]): Promise<R[]> {
+  const bound: unknown[] = [];
+  const marked = text.replaceAll('?', '\\?').replace(/\$(\d+)/g, (_, number: string) => {
+    bound.push(values[Number(number) - 1]);
+    return '?';
+  });
+  return em.execute<R[]>(marked, bound);
 }
 
 async function identitiesOf(em: EntityManager, userIds: readonly string[]): Promise<Identity[]> {

@@ -32,3 +32,10 @@ export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type 
 export { tryLock } from './try-lock.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';
 export type { Metadata, User } from './user.entity.ts';
+export { returnAttempt, sweepAccounts, takeAttempts, type Bucket } from './attempts.ts';
+export { writeAudit, type AuditEntry } from './audit.ts';
+export { beginFlow, endFlow, keepFlowCode, lockFlow, lockFlowByCode, lockNewestFlow, type FlowDraft, type FlowState } from './flow-states.ts';
+export {
+  deleteMessages, findMessage, findQueuedMessage, listMessages, markSent, sweepMessages, writeMessage, type Channel, type KeptMessage, type MessageDraft, type MessageFilters,
+} from './messages.ts';
+export { findToken, keepToken, listTokens, spendToken, type OneTimeToken, type TokenType } from './one-time-tokens.ts';

@@ -1,0 +1,36 @@
+import type { Transaction } from './statement.ts';
+
+/** Something that may be tried so often within so many seconds. */
+export interface Bucket {
+  /** A digest of what is counted: 32 bytes. */
+  readonly digest: Uint8Array;
+  readonly most: number;
+  readonly seconds: number;
+}
+
+/**
+ * Counts one attempt in every bucket, or in none where one is full: then it gives the seconds until there is room, else 0.
+ * Run it by itself and not in the transaction of what it guards: others wait for its rows.
+ */
+export async function takeAttempts(tx: Pick<Transaction, 'rows'>, buckets: readonly Bucket[]): Promise<number> {
+  if (buckets.length === 0) return 0;
+  const of = (values: readonly (string | number)[]): string => `{${values.join(',')}}`;
+  const [row] = await tx.rows<{ waits: number }>('select mainstay_internal.take_attempts($1::text::bytea[], $2::text::integer[], $3::text::double precision[]) as waits', [
+    // One backslash for the array's own syntax, one for bytea's.
+    of(buckets.map(({ digest }) => `"\\\\x${Buffer.from(digest).toString('hex')}"`)),
+    of(buckets.map(({ most }) => most)),
+    of(buckets.map(({ seconds }) => seconds)),
+  ]);
+  return row!.waits;
+}
+
+/** Takes one attempt back, or all of them: what was counted turned out to be no guess. */
+export async function returnAttempt(tx: Pick<Transaction, 'rows'>, digest: Uint8Array, how: 'one' | 'all'): Promise<void> {
+  await tx.rows('select mainstay_internal.return_attempt($1::text::bytea, $2::boolean)', [`\\x${Buffer.from(digest).toString('hex')}`, how === 'all']);
+}
+
+/** Forgets buckets that have run empty, and codes, links and flows that are long over; says how many. */
+export async function sweepAccounts(tx: Pick<Transaction, 'rows'>, limit = 5000): Promise<number> {
+  const [row] = await tx.rows<{ gone: number }>('select mainstay_internal.sweep_attempts($1) + mainstay_internal.sweep_accounts($1) as gone', [limit]);
+  return row!.gone;
+}
