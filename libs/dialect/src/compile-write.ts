@@ -6,6 +6,8 @@ import { quoteName, quoteQualified, type Values } from './sql.ts';
 
 /** The rows of the body. */
 export const bodyName = 'pgrst_body';
+/** The elements of an update that names a row with each. */
+const elementsName = 'pgrst_elements';
 
 /** Counts the rows that an upsert inserted: one more for each tried, one less for each that was there. */
 const insertedSetting = 'pgrst.inserted';
@@ -60,10 +62,27 @@ function updateSql(plan: WritePlan, values: Values): string {
   const table = `${quoteQualified(collection)} as ${quoteName(collection.name)}`;
   // Nothing to change: no row is touched, but the answer's columns must exist.
   if (columns.length === 0) return `select ${returningList(returning, collection.name)} from ${table} where false`;
-  const changes = columns.map(({ name }) => `${quoteName(name)} = ${bodyName}.${quoteName(name)}`).join(', ');
-  const rows = bodyRows(plan, values, true);
-  const where = whereOf(plainConditions(plan.conditions, collection.name, values));
+  const changes = columns.filter(({ name }) => !plan.matching?.includes(name)).map(({ name }) => `${quoteName(name)} = ${bodyName}.${quoteName(name)}`).join(', ');
+  const rows = plan.matching === null ? bodyRows(plan, values, true) : `${elementsName} as ${bodyName}`;
+  const where = whereOf([...matched(plan), ...plainConditions(plan.conditions, collection.name, values)]);
   return `update ${table} set ${changes} from ${rows}${where} ${returningSql(returning, collection.name)}`;
+}
+
+/** Each row takes the element that has its key. */
+function matched({ collection, matching }: WritePlan): string[] {
+  return (matching ?? []).map((name) => `${quoteName(collection.name)}.${quoteName(name)} = ${bodyName}.${quoteName(name)}`);
+}
+
+/** The elements of an update that names a row with each, to stand before it; nothing for any other write. */
+export function elementsSql(plan: WritePlan, values: Values): string {
+  return plan.matching === null ? '' : `${elementsName} as materialized (select * from ${bodyRows(plan, values)}), `;
+}
+
+/** What the elements were and what became of them, as JSON. */
+export function elementsReport({ matching }: WritePlan, updated: string): string {
+  const keys = matching!.map(quoteName).join(', ');
+  const lacking = matching!.map((name) => `${quoteName(name)} is null`).join(' or ');
+  return `(select json_build_object('given', count(*), 'lacking', count(*) filter (where ${lacking}), 'distinct', count(distinct (${keys})), 'updated', (select count(*) from ${updated})) from ${elementsName})`;
 }
 
 function deleteSql({ collection, conditions, returning }: WritePlan, values: Values): string {

@@ -1,6 +1,6 @@
 import { callSql, scalarName } from './compile-call.ts';
 import { countRows, keyedRows, matchingRows, rowsName, selectRows } from './compile-read.ts';
-import { countsInserted, insertedSql, writeSql } from './compile-write.ts';
+import { countsInserted, elementsReport, elementsSql, insertedSql, writeSql } from './compile-write.ts';
 import { csvHeaderSql, csvLineSql, jsonLineSql } from './csv-sql.ts';
 import type { Keyset } from './plan-keyset.ts';
 import type { PlanOption } from './media-types.ts';
@@ -70,9 +70,9 @@ function keysetStatement(plan: ReadPlan, keyset: Keyset, values: Values): string
 }
 
 function writeStatement(plan: WritePlan, values: Values): string {
-  const written = `with ${rowsName} as (${writeSql(plan, values)})`;
+  const written = `with ${elementsSql(plan, values)}${rowsName} as (${writeSql(plan, values)})`;
   const inserted = countsInserted(plan) ? insertedSql : 'null';
-  const location = plan.wantsLocation ? locationSql(plan.collection.primaryKey) : 'null';
+  const location = plan.matching !== null ? elementsReport(plan, rowsName) : plan.wantsLocation ? locationSql(plan.collection.primaryKey) : 'null';
   // Without a body nothing is selected: the columns asked for may not be among those returned.
   if (plan.answer.shape.kind === 'nothing') return `${written}, ${answerName} as (select * from ${rowsName}) ${outcome({ inserted, location })}`;
   return `${written}, ${answerName} as (${selectRows(plan.root, values)}) ${outcome({ inserted, location, body: bodySql(plan.answer.shape, null) })}`;

@@ -1,4 +1,5 @@
 import { fault } from './faults.ts';
+import { verifyMatching } from './matching-report.ts';
 import type { StatementPlan } from './plan.ts';
 
 /** What the main statement gave, as PostgreSQL's texts. */
@@ -13,7 +14,7 @@ export interface Outcome {
   readonly status: string | null;
   /** How many rows an upsert inserted. */
   readonly inserted: number | null;
-  /** The key of the row that was inserted, as JSON of texts. */
+  /** The key of the row that was inserted, as JSON of texts; of an update that names a row with each element, what became of them. */
   readonly location: string | null;
   /** By what the last row of a page was ordered, as JSON of texts, if another row follows. */
   readonly next?: string | null;
@@ -45,10 +46,11 @@ export function withEstimate(plan: StatementPlan, outcome: Outcome, rows: Rows):
  * Refuses an outcome that is not what was asked for. Before the commit, so that nothing of it stays.
  * @throws Fault PGRST115, 116, 124.
  */
-export function verify(plan: StatementPlan, { page }: Outcome): void {
+export function verify(plan: StatementPlan, { page, location }: Outcome): void {
   const { media } = plan.answer;
   const { handling, maxAffected } = plan.request.preferences;
   if (media.kind === 'plan') return;
+  if (plan.kind === 'write' && plan.matching !== null) verifyMatching(plan, location);
   if (plan.kind === 'write' && plan.write === 'put' && page !== 1) throw fault('PGRST115');
   if (media.kind === 'object' && page !== 1) throw fault('PGRST116', { details: `The result contains ${page} rows` });
   const isLimited = plan.kind === 'call' || (plan.kind === 'write' && (plan.write === 'update' || plan.write === 'delete'));

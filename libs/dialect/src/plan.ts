@@ -5,6 +5,7 @@ import type { RestOptions } from './options.ts';
 import type { Action, Request } from './parse.ts';
 import { unequalKeys, type Body } from './parse-body.ts';
 import type { Filter } from './parse-filter.ts';
+import { planMatching } from './plan-matching.ts';
 import { planNested, type Level } from './plan-nested.ts';
 import { planKeyset, refuseKeyset, type Keyset } from './plan-keyset.ts';
 import { conditionOf, planRead, type ReadTree } from './plan-read.ts';
@@ -55,6 +56,8 @@ export interface WritePlan extends Common {
   readonly wantsLocation: boolean;
   /** The body holds children: it is stored level by level. */
   readonly nested: Level | null;
+  /** Each element of the body is for the row that has its values in these columns; null where all rows take the same. */
+  readonly matching: readonly string[] | null;
 }
 
 /** The columns that a write or a call must hand on for the answer to be made of them. */
@@ -172,6 +175,7 @@ function planWrite(request: Request, action: Extract<Action, { kind: 'insert' | 
   const nested = kind === 'insert' ? planNested(request.body, collection, cache, options) : null;
   if (nested === null) refuseUneven(request.body);
   else checkNested(request, answer);
+  const matching = kind === 'update' ? planMatching(request, collection) : null;
   return {
     kind: 'write',
     write: kind,
@@ -188,7 +192,8 @@ function planWrite(request: Request, action: Extract<Action, { kind: 'insert' | 
     returning: wantsRows || wantsLocation ? returningOf(root, collection.primaryKey) : null,
     wantsLocation,
     nested,
-    access: { isReadOnly: false, isolation: null, settings: {}, mustWatch: nested !== null || mayBeUndone(kind, preferences, answer), mustRollBack: rollsBack(preferences, options) },
+    matching,
+    access: { isReadOnly: false, isolation: null, settings: {}, mustWatch: nested !== null || matching !== null || mayBeUndone(kind, preferences, answer), mustRollBack: rollsBack(preferences, options) },
   };
 }
 

@@ -8,6 +8,8 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null;
   readonly timezone: string | null;
   readonly maxAffected: number | null;
+  /** Of an update that names a row with each element: whether it is refused where one is not there. */
+  readonly unmatched: 'refuse' | 'ignore' | null;
   readonly paging: 'keyset' | null;
   /** What is no preference of ours. */
   readonly unknown: readonly string[];
@@ -20,10 +22,11 @@ const choices = {
   count: ['exact', 'planned', 'estimated'],
   tx: ['commit', 'rollback'],
   handling: ['strict', 'lenient'],
+  unmatched: ['refuse', 'ignore'],
   paging: ['keyset'],
 } as const;
 
-const none: Preferences = { resolution: null, missing: null, return: null, count: null, tx: null, handling: null, timezone: null, maxAffected: null, paging: null, unknown: [] };
+const none: Preferences = { resolution: null, missing: null, return: null, count: null, tx: null, handling: null, timezone: null, maxAffected: null, unmatched: null, paging: null, unknown: [] };
 
 const choicesByName: Readonly<Record<string, readonly string[]>> = choices;
 
@@ -41,6 +44,7 @@ export function parsePreferences(header: string | undefined, mayChooseTx: boolea
     count: first('count'),
     tx: mayChooseTx ? first('tx') : null,
     handling: first('handling'),
+    unmatched: first('unmatched'),
     paging: first('paging'),
     timezone: firstValue(given, 'timezone', null),
     maxAffected: maxAffected !== null && /^-?\d{1,15}$/.test(maxAffected) ? Number(maxAffected) : null,
@@ -57,6 +61,7 @@ export function appliedHeader(applied: Preferences): string | null {
     applied.count && `count=${applied.count}`,
     applied.tx && `tx=${applied.tx}`,
     applied.handling && `handling=${applied.handling}`,
+    applied.unmatched && `unmatched=${applied.unmatched}`,
     applied.paging && `paging=${applied.paging}`,
     applied.timezone !== null && `timezone=${applied.timezone}`,
     applied.handling === 'strict' && applied.maxAffected !== null && `max-affected=${applied.maxAffected}`,

@@ -11,8 +11,8 @@ export function refuseUnfiltered(plan: Plan, role: string, { filterNeededFor = [
   if (plan.kind !== 'write' || (plan.write !== 'update' && plan.write !== 'delete') || !filterNeededFor.includes(role)) return;
   const { filters, logic } = plan.request.query;
   const isFiltered = [...filters, ...logic].some(({ path }) => path.length === 0);
-  // Without columns nothing would change.
-  if (isFiltered || (plan.write === 'update' && plan.columns.length === 0)) return;
+  // Without columns nothing would change; with a key, each element names a row.
+  if (isFiltered || plan.matching !== null || (plan.write === 'update' && plan.columns.length === 0)) return;
   throw new Fault('21000', { status: 400, message: `${plan.write === 'delete' ? 'DELETE' : 'UPDATE'} requires a WHERE clause` }, {
     hint: `Add a filter, such as ?${plan.collection.primaryKey[0] ?? 'id'}=eq.1. One that every row fulfils, such as ?${plan.collection.primaryKey[0] ?? 'id'}=not.is.null, says that all rows are meant.`,
   });

@@ -1,5 +1,6 @@
 import { fault } from './faults.ts';
 import { contentTypeOf } from './media-types.ts';
+import { missingRows } from './matching-report.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallPlan, DescribePlan, ReadPlan, StatementPlan, WritePlan } from './plan.ts';
 import { fingerprintOf } from './plan-keyset.ts';
@@ -105,7 +106,7 @@ function writeHeaders(plan: WritePlan, { page, location }: Outcome): Headers {
     case 'insert':
       return [...(location === null ? [] : [['Location', locationOf(plan, location)] as const]), contentRange(1, 0, total)];
     case 'update':
-      return [contentRange(0, page - 1, total)];
+      return [contentRange(0, page - 1, total), ...(plan.matching === null ? [] : [['Missing-Rows', String(missingRows(location))] as const])];
     case 'delete':
       return [contentRange(1, 0, total)];
     case 'put':
@@ -163,6 +164,7 @@ function appliedPreferences(plan: StatementPlan): Preferences {
   return {
     ...preferences,
     paging: plan.kind === 'read' && plan.keyset !== null ? 'keyset' : null,
+    unmatched: plan.kind === 'write' && plan.matching !== null ? preferences.unmatched : null,
     resolution: write === 'insert' && hasKey ? preferences.resolution : null,
     return: write !== null ? preferences.return : null,
     missing: write === 'insert' || write === 'update' ? preferences.missing : null,
