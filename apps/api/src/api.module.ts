@@ -2,9 +2,9 @@ import { ImportsService, JobsService } from '@mainstay/automation';
 import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
-import { makeDatabase, makeListener, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
-import { BatchService, RestService, SchemaKeeper, cursorKeyOf, streamTermsOf, termsSource } from '@mainstay/rest';
-import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
+import { makeDatabase, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
+import { BatchService, cursorKeyOf, RestService, SchemaKeeper, streamTermsOf } from '@mainstay/rest';
+import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
@@ -15,7 +15,9 @@ import { EdgeFilter } from './edge.filter.ts';
 import { HealthController } from './health.controller.ts';
 import { ImportsController } from './imports.controller.ts';
 import { JobsController } from './jobs.controller.ts';
+import { LiveSettings } from './live-settings.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
+import { keepSchema } from './postgrest.module.ts';
 import { Readiness } from './readiness.ts';
 import { RestController } from './rest.controller.ts';
 import { RestFilter } from './rest.filter.ts';
@@ -39,12 +41,12 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     private readonly schema: SchemaKeeper,
   ) {}
 
-  static with(settings: Settings): DynamicModule {
+  static with(settings: Settings, live: LiveSettings): DynamicModule {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
       controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, HealthController, NotYetHereController],
-      providers: [{ provide: settingsToken, useValue: settings }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
+      providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
 
@@ -69,7 +71,7 @@ function databases(settings: Settings): Provider[] {
 
 function services(settings: Settings): Provider[] {
   return [
-    { provide: SchemaKeeper, inject: [callersDatabase, Callers], useFactory: (database: Database, callers: Callers) => makeSchemaKeeper(settings, database, callers) },
+    { provide: SchemaKeeper, inject: [callersDatabase, Callers, LiveSettings], useFactory: (database: Database, callers: Callers, live: LiveSettings) => keepSchema(settings, database, callers, live) },
     { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { cursorKey: cursorKeyOf(settings), streams: streamTermsOf(settings), keepsAnswers: true }) },
     { provide: BatchService, inject: [RestService], useFactory: (rest: RestService) => new BatchService(rest, { maxEntries: settings.batchMaxRequests, maxBodyBytes: settings.maxBodyBytes }) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
@@ -77,16 +79,6 @@ function services(settings: Settings): Provider[] {
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
   ];
-}
-
-function makeSchemaKeeper(settings: Settings, database: Database, callers: Callers): SchemaKeeper {
-  const logger = new Logger('schema cache');
-  const source = termsSource(settings, {
-    onSettings: (all) => void callers.adopt(all).catch((error: Error) => logger.error({ event: 'keys not read', error: error.message })),
-    onRefused: (error) => logger.warn({ event: 'setting in the database has no effect', error: error.message }),
-  });
-  const listener = settings.dbChannelEnabled ? makeListener(settings, 'authenticator') : null;
-  return new SchemaKeeper(database, listener, source, (error) => logger.error({ event: 'schema cache not loaded', error: (error as Error).message }));
 }
 
 function makeReadiness(database: Database, rest: RestService): Readiness {

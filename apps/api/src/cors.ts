@@ -1,4 +1,5 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { LiveSettings } from './live-settings.ts';
 
 const exposed = [
   'Content-Encoding', 'Content-Location', 'Content-Range', 'Content-Type', 'Date', 'ETag', 'Link', 'Location', 'Server', 'Transfer-Encoding',
@@ -10,12 +11,12 @@ const exposed = [
  * Any origin may ask, since a key or token decides, never a cookie. Own code, because the kept plugin takes every OPTIONS
  * for a preflight, and the data API has an OPTIONS of its own; a preflight is one that names the method it is for.
  */
-export function allowCrossOrigin(server: FastifyInstance): void {
+export function allowCrossOrigin(server: FastifyInstance, live: LiveSettings): void {
   server.addHook('onRequest', (request, reply, done) => {
-    reply.header('access-control-allow-origin', '*').header('x-content-type-options', 'nosniff');
-    if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined) {
+    reply.headers(originHeaders(request, live) ?? {}).header('x-content-type-options', 'nosniff');
+    if (isPreflight(request)) {
       reply
-        .header('access-control-allow-methods', 'GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD')
+        .header('access-control-allow-methods', methods)
         .header('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'authorization, apikey, content-type')
         .header('access-control-max-age', '86400')
         .header('vary', 'Access-Control-Request-Headers')
@@ -26,4 +27,55 @@ export function allowCrossOrigin(server: FastifyInstance): void {
     if (request.headers.origin !== undefined) reply.header('access-control-expose-headers', exposed);
     done();
   });
+}
+
+const methods = 'GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD';
+const exposedByPostgrest = 'Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, Range-Unit';
+
+/** The same to the letter of PostgREST: nothing for who names no origin, and a preflight is 200. */
+export function allowCrossOriginAsPostgrest(server: FastifyInstance, live: LiveSettings): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    const allowed = request.headers.origin === undefined ? null : originHeaders(request, live);
+    if (allowed === null) {
+      if (request.method === 'OPTIONS') reply.header('access-control-allow-origin', '*');
+      done();
+      return;
+    }
+    reply.headers(allowed);
+    if (isPreflight(request)) {
+      reply
+        .header('access-control-allow-methods', methods)
+        .header('access-control-allow-headers', ['Authorization', ...namesOf(request.headers['access-control-request-headers']), 'Accept', 'Accept-Language', 'Content-Language'].join(', '))
+        .header('access-control-max-age', '86400')
+        .status(200)
+        .send();
+      return;
+    }
+    reply.header('access-control-expose-headers', exposedByPostgrest);
+    done();
+  });
+}
+
+/** Every answer has the header by which its request can be traced, errors too. */
+export function bringBackTrace(server: FastifyInstance, live: LiveSettings): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    const name = live.current.traceHeader;
+    if (name !== null) reply.header(name, request.headers[name.toLowerCase()] ?? '');
+    done();
+  });
+}
+
+function isPreflight({ method, headers }: FastifyRequest): boolean {
+  return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+}
+
+/** Null for an origin that is not among those allowed. Credentials may only be sent where origins are named. */
+function originHeaders({ headers: { origin } }: FastifyRequest, { current: { corsAllowedOrigins } }: LiveSettings): Record<string, string> | null {
+  if (corsAllowedOrigins.length === 0) return { 'access-control-allow-origin': '*' };
+  if (origin === undefined || !corsAllowedOrigins.includes(origin)) return null;
+  return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
+}
+
+function namesOf(header: string | undefined): string[] {
+  return (header ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
 }

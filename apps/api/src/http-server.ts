@@ -1,16 +1,20 @@
-import type { Settings } from '@mainstay/config';
+import { standsInForPostgrest, type Settings } from '@mainstay/config';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { takeBodies } from './body.ts';
-import { allowCrossOrigin } from './cors.ts';
+import { allowCrossOrigin, allowCrossOriginAsPostgrest, bringBackTrace } from './cors.ts';
 import { edgeFault } from './edge-faults.ts';
+import { LiveSettings } from './live-settings.ts';
+import { leadToMount } from './rest-path.ts';
 import { cutSlowReaders } from './slow-clients.ts';
 
 /** Fastify with the limits that slow, endless and crowding clients meet. */
-export function makeHttpServer(settings: Settings): FastifyAdapter {
+export function makeHttpServer(settings: Settings, live = new LiveSettings(settings)): FastifyAdapter {
+  const rewriteUrl = leadToMount(settings);
   const adapter = new FastifyAdapter({
     logger: false,
     trustProxy: false,
+    ...(rewriteUrl === undefined ? {} : { rewriteUrl }),
     keepAliveTimeout: 65_000,
     // 0: Node's own limit would cut an upload that is being sent; body.ts and the imports watch progress instead.
     requestTimeout: 0,
@@ -25,7 +29,9 @@ export function makeHttpServer(settings: Settings): FastifyAdapter {
   });
   const server = adapter.getInstance() as unknown as FastifyInstance;
   server.decorateRequest('caller', null);
-  allowCrossOrigin(server);
+  bringBackTrace(server, live);
+  if (standsInForPostgrest(settings)) allowCrossOriginAsPostgrest(server, live);
+  else allowCrossOrigin(server, live);
   server.addHook('onRequest', (request, _reply, done) => {
     done(request.url.length > settings.maxRequestLineBytes ? edgeFault('request_line_too_long', { details: `${request.url.length} bytes` }) : undefined);
   });

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { CallerFault } from '@mainstay/auth';
 import { Fault } from '@mainstay/domain';
-import { Catch, HttpException, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, HttpException, Injectable, Logger, Optional, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LiveSettings } from './live-settings.ts';
 
 /** Words every error of `/rest/v1` as PostgREST does: `{code, details, hint, message}`, the code again in `Proxy-Status`. */
 @Catch()
@@ -10,11 +11,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 export class RestFilter implements ExceptionFilter {
   private readonly logger = new Logger('rest');
 
+  constructor(@Optional() private readonly live?: LiveSettings) {}
+
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const fault = faultOf(error) ?? this.unexpected(error, request);
-    const body = this.bodyOf(fault);
+    const isBrief = this.live?.current.clientErrorVerbosity === 'minimal';
+    const body = isBrief ? { code: fault.code, message: fault.message } : this.bodyOf(fault);
     const reply = http.getResponse<FastifyReply>().status(fault.status).headers({ 'proxy-status': `PostgREST; error=${fault.code}`, ...fault.headers });
     void reply.type('application/json; charset=utf-8').send(request.method === 'HEAD' ? undefined : body);
   }
