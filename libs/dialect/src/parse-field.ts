@@ -36,9 +36,7 @@ export function readQuoted(scanner: Scanner): string | null {
   for (;;) {
     const plain = scanner.take(/[^\\"]+/y, []);
     if (plain !== null) value += plain;
-    if (scanner.isAtEnd) break;
-    if (scanner.text[scanner.position] === '"') break;
-    scanner.char('\\');
+    if (scanner.text[scanner.position] === '"' || !scanner.char('\\')) break;
     const escaped = scanner.take(/[^]/uy, []);
     if (escaped === null) return null;
     value += escaped;
@@ -93,6 +91,7 @@ export function separated<T>(scanner: Scanner, read: (scanner: Scanner) => T | n
   while (separator()) {
     const next = read(scanner);
     if (next === null) return null;
+    scanner.forget();
     all.push(next);
   }
   return all;
@@ -118,6 +117,7 @@ const plainStep = /(->>?)([A-Za-z_]\w*)(?=->|::|[.,)]|$)/y;
 
 /** Most steps are a bare word; they need none of the attempts below. */
 function readPlainStep(scanner: Scanner): JsonStep | null {
+  if (scanner.isExplaining) return null;
   plainStep.lastIndex = scanner.position;
   const match = plainStep.exec(scanner.text);
   if (match === null) return null;
@@ -154,6 +154,7 @@ function dashed(scanner: Scanner, read: (scanner: Scanner) => string | null): st
   while (readDash(scanner)) {
     const next = read(scanner);
     if (next === null) return null;
+    scanner.forget();
     all += `-${next}`;
   }
   return all;

@@ -47,7 +47,9 @@ describe('select', () => {
     ['*!hint', 'line 1, column 2', `unexpected '!' expecting ")", "," or end of input`],
     ['name::', 'line 1, column 7', 'unexpected end of input expecting letter or digit'],
     ['id,', 'line 1, column 4', 'unexpected end of input expecting "...", field name (* or [a..z0..9_$]), "*" or "count()"'],
-    ['x)', 'line 1, column 2', `unexpected ')' expecting "," or end of input`],
+    ['x)', 'line 1, column 2', `unexpected ')' expecting letter, digit, "-", "->>", "->", "::", ".", "," or end of input`],
+    ['a,b(c', 'line 1, column 6', `unexpected end of input expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`],
+    ['a,b(c,d', 'line 1, column 8', `unexpected end of input expecting "," or ")"`],
   ])('%s is refused with the place and what was expected', (text, place, details) => {
     expect(() => read(text)).toThrow(expect.objectContaining({ code: 'PGRST100', status: 400, message: `"failed to parse select parameter (${text})" (${place})`, details }));
   });

@@ -92,6 +92,7 @@ function readItems(scanner: Scanner, budget: Budget, depth: number): SelectItem[
   for (;;) {
     const item = readItem(scanner, budget, depth);
     if (item === null) return items.length === 0 && scanner.position === start ? items : null;
+    if (items.length > 0) scanner.forget();
     budget.item();
     items.push(item);
     if (!comma(scanner)) return items;
@@ -114,6 +115,7 @@ const plainName = /[A-Za-z_][A-Za-z0-9_]*(?=[,)]|$)/y;
 
 /** Most items are bare names; they need none of the attempts below. */
 function readPlainField(scanner: Scanner): SelectField | null {
+  if (scanner.isExplaining) return null;
   plainName.lastIndex = scanner.position;
   const name = plainName.exec(scanner.text)?.[0];
   if (name === undefined) return null;

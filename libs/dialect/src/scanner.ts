@@ -22,7 +22,8 @@ export class Scanner {
 
   constructor(
     readonly text: string,
-    private readonly isExplaining: boolean,
+    /** Shortcuts are not for explaining: they would hide what the grammar had hoped for. */
+    readonly isExplaining: boolean,
   ) {}
 
   get isAtEnd(): boolean {
@@ -60,10 +61,16 @@ export class Scanner {
     return this.complain(this.position, this.tokenHere(), [`"${wanted}"`]);
   }
 
-  /** Whether the text ends here. */
+  /** Whether the text ends here. Where it does, what follows may still tell that this was possible. */
   ends(): boolean {
-    if (this.isAtEnd) return true;
-    return this.refuse(this.position, 'end of input');
+    if (!this.isAtEnd) return this.refuse(this.position, 'end of input');
+    this.complain(this.position, this.tokenHere(), ['end of input']);
+    return true;
+  }
+
+  /** Forgets what was hoped for: of a list's items after the first the protocol's parser tells nothing once they are read. */
+  forget(): void {
+    this.complaint = null;
   }
 
   /** Skips blanks and tabs. */
