@@ -349,7 +349,7 @@ function neededNames(root: Node): Set<string> {
   root.outputs.forEach(ofOutput);
   root.conditions.forEach(ofCondition);
   root.having.forEach(ofGroup);
-  for (const { column, embed } of root.order) if (embed === null) names.add(column.name);
+  for (const { column, embed, output } of root.order) if (embed === null && output === null) names.add(column.name);
   for (const { node, relationship } of root.embeds) {
     // A function takes the whole row.
     if (relationship.kind === 'computed') names.add('*');

@@ -161,6 +161,7 @@ describe('groups', () => {
     ['/invoices?select=sent_at.bucket(1d)::date,count()&order=sent_at.bucket(1d)&limit=1', `date_trunc('day', timezone(current_setting('TimeZone')`, [{ bucket: '2026-01-05', count: 2 }]],
     ['/invoices?select=q:sent_at.bucket(1q)::date,total.sum()&order=q', `% 3`, [{ q: '2026-01-01', sum: 450 }, { q: '2026-04-01', sum: 700 }]],
     ['/invoices?select=w:sent_at::date.bucket(2w),count()&order=w.desc&limit=1', `date_bin('14 days'`, [{ w: '2026-03-23', count: 1 }]],
+    ['/rpc/projects_of?client=1&select=client_id,n:count()&having=(count().gt.1)&order=n', `having (count(*) > $`, [{ client_id: 1, n: 2 }]],
     ['/invoices?select=h:sent_at.bucket(30min)&id=eq.2', `date_bin('1800 seconds'`, [{ h: '2026-01-05T23:30:00+00:00' }]],
   ]);
 
