@@ -5,6 +5,8 @@ import type { RestOptions } from './options.ts';
 import type { Action, Request } from './parse.ts';
 import { unequalKeys, type Body } from './parse-body.ts';
 import type { Filter } from './parse-filter.ts';
+import { parseHaving } from './parse-having.ts';
+import type { Query } from './parse-query.ts';
 import { planMatching } from './plan-matching.ts';
 import { planNested, type Level } from './plan-nested.ts';
 import { planKeyset, refuseKeyset, type Keyset } from './plan-keyset.ts';
@@ -252,7 +254,8 @@ function conflictOf({ query, preferences }: Request, kind: WritePlan['write'], {
 function planCall(request: Request, { function: name, method }: Extract<Action, { kind: 'call' }>, cache: SchemaCache, options: RestOptions): CallPlan {
   refuseKeyset(request);
   const isPost = method === 'POST';
-  const { query, body } = request;
+  const { body } = request;
+  const query = havingOfArguments(request.query, cache.routines.get(keyOf(request.schema, name)) ?? [], options);
   const given = isPost ? (body?.kind === 'form' ? body.pairs : []) : query.args;
   const keys = new Set(body?.kind === 'json' && isPost ? body.keys : given.map(([key]) => key));
   const routine = findRoutine(cache, { name: { schema: request.schema, name }, keys, isPost, contentType: request.contentType });
@@ -285,6 +288,14 @@ function planCall(request: Request, { function: name, method }: Extract<Action, 
     maxRows: options.maxRows,
     access: { isReadOnly, isolation: routine.isolation, settings: routine.settings, mustWatch: watched && !isReadOnly, mustRollBack: !isReadOnly && rollsBack(request.preferences, options) },
   };
+}
+
+/** In a call by GET `having=(…)` came as an argument; it is one only where a function has a parameter of that name. */
+function havingOfArguments(query: Query, routines: readonly Routine[], { limits }: RestOptions): Query {
+  const isHaving = ([key, text]: readonly [string, string]): boolean => key === 'having' && text.startsWith('(');
+  if (!query.args.some(isHaving) || routines.some(({ parameters }) => parameters.some(({ name }) => name === 'having'))) return query;
+  const having = query.args.filter(isHaving).map(([, text]) => ({ path: [], what: { having: parseHaving(text, limits), text } }));
+  return { ...query, args: query.args.filter((argument) => !isHaving(argument)), having: [...query.having, ...having] };
 }
 
 /** The collection whose rows a function gives, so that others can be embedded in them. */
