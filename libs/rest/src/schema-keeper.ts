@@ -20,7 +20,7 @@ export interface Known {
 /** Migrations tell of each statement; a burst of them is one reload. */
 const settleMs = 50;
 const firstPauseMs = 200;
-const longestPauseMs = 500;
+const longestPauseMs = 5000;
 
 /**
  * Keeps what is known of the database's shape. Told of changes by NOTIFY on `pgrst`, it reads the catalogue again; when the
