@@ -20,7 +20,7 @@ function refusalOf(line: string, more: Parameters<typeof ask>[1] = {}): Fault | 
 }
 
 /** Pieces of the grammar, put together without sense: far more of them get deep into the parsers than random letters do. */
-const pieces = ['id', 'orders', 'customers', 'total', 'note', '*', '(', ')', ',', '.', '..', '->', '->>', '::', ':', '!', '!inner', '"', '\\', '{', '}', '&', '=', 'or', 'and', 'not', 'not.', 'eq.', 'in.', 'in.(', 'is.', 'is.null', 'fts', 'fts(english).', 'like(any).', '(any)', 'select=', 'order=', 'limit=', 'offset=', 'columns=', 'on_conflict=', '...', 'count()', '.sum()', 'desc', 'nullsfirst', '1', '-1', '0', ' ', '%', '%22', '%00', '%ff', '+', 'é', '😀', '\t', '$', "'", ';'];
+const pieces = ['id', 'orders', 'customers', 'total', 'note', '*', '(', ')', ',', '.', '..', '->', '->>', '::', ':', '!', '!inner', '"', '\\', '{', '}', '&', '=', 'or', 'and', 'not', 'not.', 'eq.', 'in.', 'in.(', 'is.', 'is.null', 'fts', 'fts(english).', 'like(any).', '(any)', 'select=', 'order=', 'limit=', 'offset=', 'columns=', 'on_conflict=', '...', 'count()', '.sum()', 'having=(', '.bucket(1d)', '.bucket(', 'desc', 'nullsfirst', '1', '-1', '0', ' ', '%', '%22', '%00', '%ff', '+', 'é', '😀', '\t', '$', "'", ';'];
 const query = fc.array(fc.constantFrom(...pieces), { maxLength: 60 }).map((parts) => parts.join(''));
 
 describe('a request is answered or refused, never broken', () => {
@@ -77,7 +77,7 @@ describe('a request is answered or refused, never broken', () => {
     const work = (bytes: number): number => {
       const text = piece.repeat(Math.ceil(bytes / piece.length));
       return stepsOf(() => {
-        for (const parameter of ['select', 'order', 'or', 'id', 'columns', 'on_conflict']) {
+        for (const parameter of ['select', 'order', 'or', 'having', 'id', 'columns', 'on_conflict']) {
           for (const prefix of ['', '(', 'in.(', 'eq.']) refusalOf(`GET /orders?${parameter}=${prefix}${text}`);
         }
         refusalOf(`GET /orders?${text}=eq.1`);
