@@ -11,6 +11,7 @@ import { AuthFilter } from './auth.filter.ts';
 import { BatchController, BatchFilter } from './batch.controller.ts';
 import { CollectionsController } from './collections.controller.ts';
 import { ConnectionController } from './connection.controller.ts';
+import { DescriptionsController } from './descriptions.controller.ts';
 import { EdgeFilter } from './edge.filter.ts';
 import { HealthController } from './health.controller.ts';
 import { ImportsController } from './imports.controller.ts';
@@ -45,7 +46,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, HealthController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, HealthController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }

@@ -10,6 +10,7 @@ import type { FastifyInstance } from 'fastify';
 import { startAdminServer } from './admin-server.ts';
 import { ApiModule } from './api.module.ts';
 import { serveConsole } from './console-pages.ts';
+import { serveDocs } from './docs-pages.ts';
 import { EdgeFilter } from './edge.filter.ts';
 import { readConfigFile, readEnvironment } from './environment.ts';
 import { makeHttpServer } from './http-server.ts';
@@ -39,6 +40,7 @@ async function start(): Promise<void> {
   app.useGlobalFilters(app.get(EdgeFilter));
   app.enableShutdownHooks();
   if (!isAlone) await serveConsole(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, fileURLToPath(new URL('../console', import.meta.url)));
+  if (!isAlone) await serveDocs(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
   await listen(app, settings);
   const admin = await startAdminServer(settings, app.get(Readiness));
   process.once('SIGTERM', () => admin?.close());
