@@ -9,7 +9,7 @@ export const batchFaults = {
   batch_too_long: { status: 400, message: 'The batch has too many requests' },
   batch_answer_too_large: { status: 400, message: 'The answers of the batch are larger than the server gives in one' },
   batch_reference_not_valid: { status: 400, message: 'A $ref names nothing that an earlier answer has' },
-  batch_isolation_too_weak: { status: 400, message: 'A function of the batch wants a stricter isolation than the batch has' },
+  batch_isolation_too_weak: { status: 400, message: 'A request of the batch wants a stricter isolation than the batch has' },
 } as const;
 
 export const batchFault = faultsOf(batchFaults);

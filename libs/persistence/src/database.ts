@@ -207,6 +207,11 @@ class OpenTransaction implements Transaction {
     return { fields: answer.fields.map((field) => field.name), rows: answer.rows as (string | null)[][], rowCount: answer.rowCount ?? 0 };
   }
 
+  runAs({ role, settings }: Pick<Session, 'role' | 'settings'>, statement: Statement): Promise<Result> {
+    this.signal?.throwIfAborted();
+    return roundTrip(this.client, openSession({ role, settings }), statement);
+  }
+
   async rows<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     const { rows } = await this.client.query(text, values as unknown[]);
     return rows as R[];

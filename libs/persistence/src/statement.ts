@@ -26,6 +26,8 @@ export interface Session {
 export interface Transaction {
   /** Runs a statement and gives text rows, as `Database.once` does. */
   run(statement: Statement): Promise<Result>;
+  /** As `become` and `run`, in one round trip; a statement with a name is prepared once per connection. */
+  runAs(session: Pick<Session, 'role' | 'settings'>, statement: Statement): Promise<Result>;
   /** Runs SQL of ours with bound values and gives rows as objects with JavaScript types (bigint and numeric as text). */
   rows<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
   /** Runs a query and gives its rows a page at a time; PostgreSQL makes the next page when it is asked for, so memory stays flat. */

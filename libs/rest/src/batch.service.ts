@@ -93,13 +93,13 @@ class SharedSession {
   }
 
   /** @throws Fault 57014 when the time is up, `batch_isolation_too_weak` */
-  async fit({ role, settings }: Session, plan: StatementPlan): Promise<Session> {
-    const { isolation, settings: ofFunction } = plan.access;
-    if (isolation !== null && strictness.indexOf(isolation) > strictness.indexOf(this.isolation)) {
+  async fit({ role, settings, isolation }: Session, plan: StatementPlan): Promise<Session> {
+    // A function may want it, the role, or a precondition: what was checked must be what is written.
+    if (isolation !== undefined && strictness.indexOf(isolation) > strictness.indexOf(this.isolation)) {
       throw batchFault('batch_isolation_too_weak', { details: `It wants ${isolation}; the batch has ${this.isolation}.`, hint: `Send {"isolation": "${isolation}", "requests": […]}.` });
     }
     const back = Object.fromEntries(this.before);
-    const brought = [...Object.keys(ofFunction), ...(plan.request.preferences.timezone === null ? [] : ['timezone'])];
+    const brought = [...Object.keys(plan.access.settings), ...(plan.request.preferences.timezone === null ? [] : ['timezone'])];
     for (const name of brought) await this.remember(name);
     return { role, settings: { ...back, ...settings, ...this.timeLeft() } };
   }

@@ -75,18 +75,21 @@ export class RestService {
     const asked = this.read(http, caller);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
     const work = this.prepare(asked.plan, asked);
-    return this.answerWith(work, async () => {
+    const answer = await this.answerWith(work, async () => {
       const { role, settings } = await fit(work.session, work.plan);
       const isReadOnly = work.plan.access.isReadOnly;
+      const session = { role, settings: { ...settings, ...noAnswerSettings, ...(isReadOnly ? readOnly : {}) } };
       const steps = async (): Promise<Outcome> => {
-        await tx.become({ role, settings: { ...settings, ...noAnswerSettings, ...(isReadOnly ? readOnly : {}) } });
-        await this.costs.check(work.plan, work.statements, caller, asked.known.options, (statement) => tx.run(statement));
+        await this.costs.check(work.plan, work.statements, caller, asked.known.options, (statement) => tx.runAs(session, statement));
+        if (isOneStatement(work)) return settled(work.plan, await tx.runAs(session, this.named(work.statements.main)));
+        await tx.become(session);
         return runSteps(tx, work);
       };
       if (work.plan.access.mustRollBack) return undone(tx, steps);
       // Read-only cannot be taken back inside a transaction, but it ends with the savepoint that it began in.
       return isReadOnly ? tx.savepoint(steps) : steps();
     });
+    return withEtag(http, this.cursors.linked(http, answer));
   }
 
   /** Opens a transaction as the caller for requests that `answerWithin` answers. It is done again where another hindered it. */
@@ -248,9 +251,7 @@ export class RestService {
     const isSimple = !mustWatch && !mustRollBack && statements.estimate === null && session.isolation === undefined && work.preRequest === null;
     if (!isSimple) return this.runInTransaction(work, terms);
     const result = await this.onceOrAgain(session, this.named(statements.main), terms);
-    const outcome = outcomeOf(plan, result);
-    verify(plan, outcome);
-    return outcome;
+    return settled(plan, result);
   }
 
   /** A read may be repeated: if the connection broke, nothing happened. */
@@ -330,6 +331,17 @@ async function runSteps(tx: Transaction, { plan, statements: { main, estimate },
   const outcome = plan.kind === 'write' && plan.nested !== null ? await insertNested(tx, plan) : outcomeOf(plan, await tx.run(main));
   verify(plan, outcome);
   return estimate === null ? outcome : withEstimate(plan, outcome, (await tx.run(estimate)).rows);
+}
+
+/** Whether nothing goes before or after the main statement. */
+function isOneStatement({ plan, statements, preRequest, check }: Work): boolean {
+  return preRequest === null && check === null && statements.estimate === null && (plan.kind !== 'write' || plan.nested === null);
+}
+
+function settled(plan: StatementPlan, result: Result): Outcome {
+  const outcome = outcomeOf(plan, result);
+  verify(plan, outcome);
+  return outcome;
 }
 
 function outcomeOf(plan: StatementPlan, { rows }: Result): Outcome {
