@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join, resolve } from 'node:path';
 import { apiUrlOf, type Settings } from '@mainstay/config';
+import { Explained } from './explained.ts';
 
 /** The folder that holds the embedded servers' data, the secrets and the logs. */
 export interface Home {
@@ -29,9 +30,24 @@ export function homeAt(path: string): Home {
 
 /** Makes the folder. Others may pass through it (PostgreSQL runs as its own user) but not list it; every file inside is 0600. */
 export function makeHome(home: Home): void {
+  refuseForeign(home);
   mkdirSync(home.folder, { recursive: true });
   chmodSync(home.folder, 0o711);
   mkdirSync(home.logs, { recursive: true, mode: 0o700 });
+}
+
+/** What stands in a home that was begun and not finished; a disk of its own brings `lost+found`. */
+const ownNames = /^(logs|postgres|secrets\.env.*|run\.json.*|supervisor\.sock|lost\+found)$/;
+
+/**
+ * Refuses a folder of somebody's own files, which a slip in MAINSTAY_HOME may name: a home's rights are changed, and `reset`
+ * deletes it whole.
+ */
+export function refuseForeign(home: Home): void {
+  if (!existsSync(home.folder) || existsSync(home.secrets)) return;
+  if (!statSync(home.folder).isDirectory()) throw new Explained(`MAINSTAY_HOME must be a folder, and ${home.folder} is a file.`);
+  const foreign = readdirSync(home.folder).find((name) => !ownNames.test(name));
+  if (foreign !== undefined) throw new Explained(`${home.folder} holds files that are not Mainstay’s (${foreign}): set MAINSTAY_HOME to a new or an empty folder.`);
 }
 
 /** Writes a file that only its owner may read, whole or not at all. */

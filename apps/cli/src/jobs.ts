@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import type { Settings } from '@mainstay/config';
 import { apiClient } from './api-client.ts';
 import { Explained } from './explained.ts';
+import { readOptions, text, wayToHelp } from './options.ts';
 
 interface Job {
   readonly id: string;
@@ -16,7 +16,7 @@ interface Job {
 
 /** `mainstay jobs`: the jobs of the running stack. */
 export async function jobsCommand(args: string[], settings: Settings): Promise<number> {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = readOptions('jobs', args, { state: text, kind: text, limit: text, key: text }, 2);
   const [verb = 'list', id] = positionals;
   const api = apiClient(settings, values.key ?? settings.secretKey ?? settings.serviceRoleKey);
   if (verb === 'list') {
@@ -24,20 +24,12 @@ export async function jobsCommand(args: string[], settings: Settings): Promise<n
     print(await api.ask<Job[]>('GET', `/jobs/v1?${query}`));
     return 0;
   }
-  if (!['show', 'cancel', 'retry'].includes(verb)) throw new Explained(`There is no "jobs ${verb}": list, show, cancel or retry.`);
-  if (id === undefined) throw new Explained(`Say which job: mainstay jobs ${verb} ID`);
-  const job = verb === 'show' ? await api.ask<Job>('GET', `/jobs/v1/${id}`) : await api.ask<Job>('POST', `/jobs/v1/${id}/${verb}`);
+  if (!['show', 'cancel', 'retry'].includes(verb)) throw new Explained(`There is no "jobs ${verb}": list, show, cancel or retry.\n${wayToHelp('jobs')}`);
+  if (id === undefined) throw new Explained(`Say which job: npm run mainstay -- jobs ${verb} ID`);
+  const path = `/jobs/v1/${encodeURIComponent(id)}`;
+  const job = verb === 'show' ? await api.ask<Job>('GET', path) : await api.ask<Job>('POST', `${path}/${verb}`);
   console.log(JSON.stringify(job, null, 2));
   return 0;
-}
-
-function parse(args: string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { state: text, kind: text, limit: text, key: text } });
-  } catch (error) {
-    throw new Explained((error as Error).message, { cause: error });
-  }
 }
 
 function print(jobs: readonly Job[]): void {

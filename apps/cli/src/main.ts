@@ -1,13 +1,13 @@
 import { readSettings } from '@mainstay/config';
 import { commands, helpOf, usage } from './commands.ts';
-import { Explained, isExplained } from './explained.ts';
+import { Explained, sentenceFor } from './explained.ts';
+import { readOptions } from './options.ts';
 import { settingsOfHome } from './secrets.ts';
 
 const [name, ...args] = process.argv.slice(2);
 
 process.exitCode = await run().catch((error: unknown) => {
-  if (isExplained(error)) console.error(error.message);
-  else console.error(error);
+  console.error(sentenceFor(error) ?? error);
   return 1;
 });
 // Idle pools and sockets must not keep a finished command alive.
@@ -21,6 +21,7 @@ async function run(): Promise<number> {
   // Each command loads what it needs and no more: the start is measured in tenths of seconds.
   switch (command.name) {
     case 'start':
+      readOptions('start', args, {});
       return (await import('./start.ts')).start(process.env);
     case 'migrate':
       return (await import('./migrate.ts')).migrateCommand(args, await settingsOfHome(process.env));

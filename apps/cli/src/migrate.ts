@@ -1,14 +1,15 @@
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Settings } from '@mainstay/config';
 import { extensionsFolder, trustedContrib } from '@mainstay/embedded';
 import { findPendingFiles, migrateProject, migrationStates, ProjectFault, readSqlExtensions, type MigrationState, type PendingFiles, type ProjectOptions } from '@mainstay/persistence';
 import { Explained } from './explained.ts';
+import { flag, pathFromHere, readOptions } from './options.ts';
 
 /** `mainstay migrate`: applies a project folder's roles, migrations and seeds, each file once. Gives the exit status. */
 export async function migrateCommand(args: string[], settings: Settings): Promise<number> {
-  const { values, positionals } = parse(args);
-  const folder = resolve(positionals[0] ?? settings.project ?? '.');
+  const { values, positionals } = readOptions('migrate', args, { status: flag, 'dry-run': flag, 'include-all': flag, 'no-seed': flag }, 1);
+  if (settings.databaseUrl === null) throw new Explained('There is no database yet: run `npm start` once, or name one with DATABASE_URL.');
+  const folder = positionals[0] === undefined && settings.project !== null ? resolve(settings.project) : pathFromHere(positionals[0] ?? '.');
   const options = { includesOlder: values['include-all'] ?? false, withoutSeeds: values['no-seed'] ?? false };
   try {
     if (values.status === true) printStates(await migrationStates(settings, folder));
@@ -23,15 +24,6 @@ export async function migrateCommand(args: string[], settings: Settings): Promis
 /** Applies a project folder, with our own extensions at hand for a server that cannot have them as such. */
 export async function applyProjectFiles(settings: Settings, folder: string, options: ProjectOptions): Promise<PendingFiles> {
   return migrateProject(settings, folder, { sqlExtensions: readSqlExtensions(extensionsFolder()), trustedContrib, ...options });
-}
-
-function parse(args: string[]) {
-  const flag = { type: 'boolean' } as const;
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { status: flag, 'dry-run': flag, 'include-all': flag, 'no-seed': flag } });
-  } catch (error) {
-    throw new Explained((error as Error).message, { cause: error });
-  }
 }
 
 /** The table of `supabase migration list`, with names. */

@@ -1,16 +1,19 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Settings } from '@mainstay/config';
 import { removePostgres } from '@mainstay/embedded';
-import { homeAt, lockHome, makeHome } from './home.ts';
+import { homeAt, lockHome, refuseForeign } from './home.ts';
 import { Explained } from './explained.ts';
+import { flag, readOptions } from './options.ts';
 
 /** `mainstay reset`: deletes the home and the database that belongs to it. */
 export async function resetCommand(args: string[], settings: Settings): Promise<number> {
+  const { values } = readOptions('reset', args, { yes: flag });
   const home = homeAt(settings.home);
-  makeHome(home);
+  if (!existsSync(home.folder)) throw new Explained(`There is nothing to delete: ${home.folder} does not exist.`);
+  refuseForeign(home);
   if ((await lockHome(home)) === null) throw new Explained(`Mainstay runs in ${home.folder}: stop it first.`);
-  if (!args.includes('--yes') && !(await isSure(home.folder))) {
+  if (values.yes !== true && !(await isSure(home.folder))) {
     console.log('Nothing was deleted.');
     return 1;
   }

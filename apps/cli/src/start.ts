@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join, relative } from 'node:path';
 import { rmSync } from 'node:fs';
 import { apiUrlOf, readSettings, type Settings } from '@mainstay/config';
-import { findRoot, freePort, isPortFree, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
+import { findRoot, freePort, obstacleAt, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
 import { Explained } from './explained.ts';
 import { AppProcess, type App } from './app-process.ts';
 import { homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
@@ -17,6 +17,8 @@ const graceMs = 3500;
 
 /** `mainstay start`: runs PostgreSQL, Valkey, api and worker until it is told to stop. Gives the exit status. */
 export async function start(environment: NodeJS.ProcessEnv): Promise<number> {
+  // Whoever read the output may leave (`npm start | head`): the stack goes on, and the log has what it said.
+  for (const output of [process.stdout, process.stderr]) output.on('error', () => {});
   const home = homeAt(readSettings(environment).home);
   makeHome(home);
   const lock = await lockHome(home);
@@ -57,6 +59,12 @@ class EarlyApps {
     const environment = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), NODE_ENV: 'production', ...this.environment };
     return new AppProcess(root, app, environment, this.logs.of(app));
   }
+}
+
+function whyNotThere(code: string, port: number, host: string, setting: string): string {
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `HOST "${host}" is no address of this machine: set it to 127.0.0.1, or to 0.0.0.0 for all of its addresses.`;
+  if (code === 'EACCES') return `Port ${port} is for the administrator alone: set ${setting} to one above 1023.`;
+  return `Port ${port} is taken by another program: stop that program, or set ${setting} to a free port.`;
 }
 
 class Stack {
@@ -105,8 +113,9 @@ class Stack {
     const { host, port, dbPort, databaseUrl } = this.settings;
     const wanted = [{ port, host, setting: 'PORT' }, ...(databaseUrl === null ? [{ port: dbPort, host: '127.0.0.1', setting: 'MAINSTAY_DB_PORT' }] : [])];
     for (const { port, host, setting } of wanted) {
-      if (port === 0 || (await isPortFree(port, host)) || (setting === 'MAINSTAY_DB_PORT' && orphanPort(this.home.postgres) === port)) continue;
-      throw new Explained(`Port ${port} is taken by another program: stop that program, or set ${setting} to a free port.`);
+      if (port === 0 || (setting === 'MAINSTAY_DB_PORT' && orphanPort(this.home.postgres) === port)) continue;
+      const obstacle = await obstacleAt(port, host);
+      if (obstacle !== null) throw new Explained(whyNotThere(obstacle, port, host, setting));
     }
   }
 

@@ -1,6 +1,6 @@
 export { extensionsFolder } from './extensions-folder.ts';
 export { goAhead, waiting, type GoAhead } from './go-ahead.ts';
-export { freePort, isPortFree } from './ports.ts';
+export { freePort, obstacleAt } from './ports.ts';
 export { orphanPort, removePostgres, startPostgres, type Postgres, type PostgresOptions } from './postgres.ts';
 export { findRoot } from './root.ts';
 export { trustedContrib } from './trust-contrib.ts';

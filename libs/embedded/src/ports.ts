@@ -1,11 +1,11 @@
 import { createServer } from 'node:net';
 
-/** Whether a server can listen there now. */
-export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
+/** Why no server can listen there now (`EADDRINUSE`, `EACCES`, …); null if one can. */
+export function obstacleAt(port: number, host = '127.0.0.1'): Promise<string | null> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code ?? 'unknown'));
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(null)));
   });
 }
 

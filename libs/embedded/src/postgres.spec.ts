@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, isPortFree } from './ports.ts';
+import { freePort, obstacleAt } from './ports.ts';
 import { orphanPort, removePostgres, startPostgres } from './postgres.ts';
 
 describe('the embedded PostgreSQL', () => {
@@ -20,7 +20,7 @@ describe('the embedded PostgreSQL', () => {
     expect(orphanPort(folder)).toBe(port);
     await second.stop();
     expect(orphanPort(folder)).toBeNull();
-    expect(await isPortFree(port)).toBe(true);
+    expect(await obstacleAt(port)).toBeNull();
   });
 
   it('stops a server that its supervisor left running before it starts anew', async () => {

@@ -1,4 +1,4 @@
-export { findRoot, freePort, isPortFree } from '@mainstay/embedded';
+export { findRoot, freePort } from '@mainstay/embedded';
 export type { Database } from '@mainstay/persistence';
 export { connectAsUser } from './connect.ts';
 export { startTestServers, templateDatabase, testEnvironment, testSettings, type TestServers } from './servers.ts';
