@@ -103,6 +103,8 @@ export class ProjectRun {
   }
 
   private async undo(): Promise<void> {
+    // What failed as a whole is rolled back already, and PostgreSQL would warn that there is nothing to roll back.
+    if (this.client.getTransactionStatus() === 'I') return;
     await this.client.query('rollback').catch(() => {});
   }
 

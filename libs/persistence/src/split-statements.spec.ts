@@ -11,6 +11,8 @@ describe('an SQL file is split into statements', () => {
     ['a function body of SQL statements', 'create function f() returns int begin atomic select 1; select 2; end; select 3', ['create function f() returns int begin atomic select 1; select 2; end', 'select 3']],
     ['a rule with several commands', 'create rule r as on insert to t do also (delete from a; delete from b); select 1', ['create rule r as on insert to t do also (delete from a; delete from b)', 'select 1']],
     ['nothing', '  \n-- nothing\n', []],
+    ['an empty file', '', []],
+    ['a file of blanks', ' \n', []],
   ])('%s', async (_, sql, texts) => {
     const statements = await splitStatements(sql);
     expect(statements.map(({ text }) => text)).toEqual(texts);

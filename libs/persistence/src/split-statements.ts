@@ -35,6 +35,8 @@ const maxParsedBytes = 4 * 1024 ** 2;
  */
 export async function splitStatements(sql: string): Promise<FileStatement[]> {
   const bytes = Buffer.from(sql);
+  // The parser calls a file without a letter a mistake, and one of comments none.
+  if (sql.trim() === '') return [];
   if (bytes.length > maxParsedBytes) return whole(sql);
   await loadModule();
   let parsed: Parsed[];
@@ -55,7 +57,7 @@ interface Parsed {
 }
 
 function whole(sql: string): FileStatement[] {
-  return sql.trim() === '' ? [] : [{ text: sql, offset: 0, begins: /^\s*/.exec(sql)![0].length, kind: { kind: 'unparsed' } }];
+  return [{ text: sql, offset: 0, begins: /^\s*/.exec(sql)![0].length, kind: { kind: 'unparsed' } }];
 }
 
 /** The parser counts bytes, and begins a statement at its first word. */
