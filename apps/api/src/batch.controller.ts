@@ -29,7 +29,7 @@ export class BatchController {
     const signal = leavingOf(reply);
     const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
     try {
-      await sendAnswer(reply, await this.batches.answer(bytes, singleValues(request.headers), caller, { signal, keyed: keyedWrite(request, caller) }), false);
+      sendAnswer(reply, await this.batches.answer(bytes, singleValues(request.headers), caller, { signal, keyed: keyedWrite(request, caller) }), false);
     } catch (error) {
       // Whoever left reads no answer.
       if (!signal.aborted) throw error;

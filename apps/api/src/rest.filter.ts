@@ -3,6 +3,7 @@ import { CallerFault } from '@mainstay/auth';
 import { Fault } from '@mainstay/domain';
 import { Catch, HttpException, Injectable, Logger, Optional, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { setStatus } from './set-status.ts';
 import { LiveSettings } from './live-settings.ts';
 
 /** Words every error of `/rest/v1` as PostgREST does: `{code, details, hint, message}`, the code again in `Proxy-Status`. */
@@ -15,11 +16,15 @@ export class RestFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
+    this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  /** Answers with an error. */
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const fault = faultOf(error) ?? this.unexpected(error, request);
     const isBrief = this.live?.current.clientErrorVerbosity === 'minimal';
     const body = isBrief ? { code: fault.code, message: fault.message } : this.bodyOf(fault);
-    const reply = http.getResponse<FastifyReply>().status(fault.status).headers({ 'proxy-status': `PostgREST; error=${fault.code}`, ...fault.headers });
+    setStatus(reply, fault.status).headers({ 'proxy-status': `PostgREST; error=${fault.code}`, ...fault.headers });
     void reply.type('application/json; charset=utf-8').send(request.method === 'HEAD' ? undefined : body);
   }
 
