@@ -1,6 +1,6 @@
 /** One command of `npm run mainstay -- …`, as its help tells it. */
 export interface Command {
-  readonly name: 'start' | 'migrate' | 'import' | 'jobs' | 'keys' | 'reset';
+  readonly name: 'start' | 'migrate' | 'import' | 'jobs' | 'keys' | 'gen' | 'reset';
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly (readonly [string, string])[];
@@ -59,6 +59,16 @@ export const commands: readonly Command[] = [
     usage: 'keys [--reveal]',
     summary: 'Show the URL and the keys that clients need; --reveal shows the secret ones too.',
     options: [['--reveal', 'print the service key, the secret key and the database password']],
+  },
+  {
+    name: 'gen',
+    usage: 'gen types [--schema NAMES] [--db-url URL]',
+    summary: 'Print database.types.ts, the types of tables, views and functions for supabase-js.',
+    options: [
+      ['--schema NAMES', 'the schemas, with commas; those that the data API exposes if left out'],
+      ['--lang typescript', 'the language; there is one'],
+      ['--db-url URL', 'another database; the home’s own if left out'],
+    ],
   },
   {
     name: 'reset',

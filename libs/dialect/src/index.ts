@@ -4,6 +4,7 @@ export type { AnswersSoFar } from './batch-references.ts';
 export { hasGroups } from './compile-read.ts';
 export { compile, type Compiled, type SqlStatement } from './compile.ts';
 export { insertAtRoot, insertBelow, outcomeOfRoot, readRoot, readStored, readValue, type RowsToInsert } from './compile-nested.ts';
+export { databaseTypes } from './database-types.ts';
 export type { DescribedCollection, DescribedColumn, DescribedFunction, Description } from './description.ts';
 export { faultOfDatabase, type DatabaseReport } from './fault-of-database.ts';
 export { fault, restFaults, type RestFaultCode } from './faults.ts';

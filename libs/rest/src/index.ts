@@ -1,5 +1,6 @@
 export type { RestAnswer, RestRequest } from '@mainstay/dialect';
 export { BatchService, EntryFault, type BatchTerms } from './batch.service.ts';
+export { SchemasMissing, typesOfDatabase } from './database-types.ts';
 export { RestService, type HouseTerms } from './rest.service.ts';
 export { cursorKeyOf } from './cursors.ts';
 export { streamTermsOf, type StreamTerms } from './streams.ts';
