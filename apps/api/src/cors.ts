@@ -35,17 +35,18 @@ const exposedByPostgrest = 'Content-Encoding, Content-Location, Content-Range, C
 /** The same to the letter of PostgREST: nothing for who names no origin, and a preflight is 200. */
 export function allowCrossOriginAsPostgrest(server: FastifyInstance, live: LiveSettings): void {
   server.addHook('onRequest', (request, reply, done) => {
-    const allowed = request.headers.origin === undefined ? null : originHeaders(request, live);
+    const isForeign = request.headers.origin !== undefined && (request.method !== 'OPTIONS' || isSoundPreflight(request));
+    const allowed = isForeign ? originHeaders(request, live) : null;
     if (allowed === null) {
-      if (request.method === 'OPTIONS') reply.header('access-control-allow-origin', '*');
       done();
       return;
     }
     reply.headers(allowed);
-    if (isPreflight(request)) {
+    if (request.method === 'OPTIONS') {
+      const asked = request.headers['access-control-request-headers'];
+      if (asked !== undefined) reply.header('access-control-allow-headers', ['Authorization', ...namesOf(asked), 'Accept', 'Accept-Language', 'Content-Language'].join(', '));
       reply
         .header('access-control-allow-methods', methods)
-        .header('access-control-allow-headers', ['Authorization', ...namesOf(request.headers['access-control-request-headers']), 'Accept', 'Accept-Language', 'Content-Language'].join(', '))
         .header('access-control-max-age', '86400')
         .status(200)
         .send();
@@ -69,6 +70,11 @@ function isPreflight({ method, headers }: FastifyRequest): boolean {
   return method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 }
 
+/** What names no method of ours is answered as the OPTIONS that it is. */
+function isSoundPreflight({ headers }: FastifyRequest): boolean {
+  return methods.split(', ').includes(headers['access-control-request-method'] ?? '');
+}
+
 /** Null for an origin that is not among those allowed. Credentials may only be sent where origins are named. */
 function originHeaders({ headers: { origin } }: FastifyRequest, { current: { corsAllowedOrigins } }: LiveSettings): Record<string, string> | null {
   if (corsAllowedOrigins.length === 0) return { 'access-control-allow-origin': '*' };
@@ -76,6 +82,6 @@ function originHeaders({ headers: { origin } }: FastifyRequest, { current: { cor
   return { 'access-control-allow-origin': origin, 'access-control-allow-credentials': 'true' };
 }
 
-function namesOf(header: string | undefined): string[] {
-  return (header ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
+function namesOf(header: string): string[] {
+  return header.split(',').map((name) => name.trim()).filter((name) => name !== '');
 }

@@ -109,8 +109,15 @@ function byName(headers: RestAnswer['headers']): Record<string, string | string[
 
 /** A stream is read as fast as the client takes it, and ended when the client leaves. */
 function payloadOf(body: NonNullable<RestAnswer['body']>, reply: FastifyReply): string | Buffer | Readable {
-  // Fastify would add a charset to a JSON type that SQL set without one.
-  if (typeof body === 'string' && /json(?!.*charset)/i.test(String(reply.getHeader('content-type')))) return Buffer.from(body);
+  if (typeof body === 'string' && mustBeBytes(reply)) return Buffer.from(body);
   if (typeof body === 'string' || body instanceof Readable) return body;
   return body instanceof Uint8Array ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : Readable.from(body, { objectMode: false });
+}
+
+/**
+ * Fastify would add a charset to a JSON type that SQL set without one, and Node writes the headers of a text in the text's
+ * encoding: a schema's name that is UTF-8 already would be encoded twice.
+ */
+function mustBeBytes(reply: FastifyReply): boolean {
+  return /json(?!.*charset)/i.test(String(reply.getHeader('content-type'))) || /[^\x00-\x7f]/.test(String(reply.getHeader('content-profile') ?? ''));
 }

@@ -94,6 +94,7 @@ interface Outcome {
   readonly next?: string;
 }
 
+/** Of the rows as a sub-query: PostgreSQL then takes a row apart by its columns, and plans read as PostgREST's do. */
 export function outcome({ total = 'null', page = 'count(*)', body = 'null', inserted = 'null', location = 'null', next }: Outcome): string {
   const setting = (name: string): string => `nullif(current_setting('${name}', true), '')`;
   return `select ${total}, ${page}, ${body}, ${setting('response.headers')}, ${setting('response.status')}, ${inserted}, ${location}${next === undefined ? '' : `, ${next}`} from (select * from ${answerName}) as ${answerName}`;
@@ -115,8 +116,11 @@ export function bodySql(shape: Shape, routine: Routine | null, row = '*'): strin
       return isOne ? one(all) : many(all);
     case 'stripped-array':
       return isOne ? one(stripped(all)) : many(stripped(all));
-    case 'object':
-      return one(shape.isStripped ? stripped(all) : all);
+    case 'object': {
+      // One of a set of values is a row with that value in it, as the protocol's first server has it.
+      const rows = isScalar && !isOne ? `json_agg(${answerName}.*)` : all;
+      return one(shape.isStripped ? stripped(rows) : rows);
+    }
     case 'csv':
       return csvSql(row);
     case 'ndjson':

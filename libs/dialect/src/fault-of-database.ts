@@ -42,7 +42,7 @@ function statusOf(code: string, message: string, isAnonymous: boolean): number {
 }
 
 function statusOfRaise(text: string): number | null {
-  return /^[1-9]\d\d$/.test(text) ? Number(text) : null;
+  return /^[2-9]\d\d$/.test(text) ? Number(text) : null;
 }
 
 /** `RAISE SQLSTATE 'PGRST'` hands in the whole answer: code, message, details and hint in MESSAGE, status and headers in DETAIL. */

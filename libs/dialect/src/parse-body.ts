@@ -46,7 +46,7 @@ function notAcceptable(type: MediaType): Error {
 }
 
 function readJson(text: string, { columns, isCall, limits }: BodyTerms): Body {
-  if (text.trim() === '' && isCall) return { kind: 'json', text: '{}', isObject: true, keys: columns ?? [] };
+  if (text.trim() === '' && isCall) return { kind: 'json', text, isObject: true, keys: columns ?? [] };
   const value = parseJson(text);
   if (value === undefined) {
     // With `columns` the keys need not be known, and PostgreSQL's own error says more; but its parser recurses.
@@ -156,14 +156,18 @@ function rowOfForm(pairs: readonly (readonly [string, string])[]): Body {
   return { kind: 'json', text: `{${members.join(',')}}`, isObject: true, keys: [...row.keys()].sort() };
 }
 
-/** CSV with a header row; the bare text NULL is null. */
+/**
+ * CSV with a header row; the bare text NULL is null. A line may be shorter than the header, if all of them are, and what it
+ * has beyond the header is passed over: the protocol's first server reads it so.
+ */
 function readCsvRows(text: string): Body {
   const [header, ...lines] = readCsv(text);
-  if (header === undefined) throw fault('PGRST102', { message: 'not enough input' });
-  if (lines.some((line) => line.length !== header.length)) throw fault('PGRST102', { message: 'All lines must have same number of fields' });
-  const names = header.map((name) => JSON.stringify(name));
-  const rows = lines.map((line) => `{${line.map((field, i) => `${names[i]!}:${field === 'NULL' ? 'null' : JSON.stringify(field)}`).join(',')}}`);
-  return { kind: 'json', text: `[${rows.join(',')}]`, isObject: false, keys: lines.length === 0 ? [] : [...new Set(header)].sort() };
+  if (header === undefined || (lines.length === 0 && !/[\r\n]/.test(text))) throw fault('PGRST102', { message: 'parse error (not enough input) at ""' });
+  const width = Math.min(header.length, lines[0]?.length ?? 0);
+  if (lines.some((line) => Math.min(line.length, header.length) !== width)) throw fault('PGRST102', { message: 'All lines must have same number of fields' });
+  const names = header.slice(0, width).map((name) => JSON.stringify(name));
+  const rows = lines.map((line) => `{${names.map((name, i) => `${name}:${line[i] === 'NULL' ? 'null' : JSON.stringify(line[i])}`).join(',')}}`);
+  return { kind: 'json', text: `[${rows.join(',')}]`, isObject: false, keys: [...new Set(header.slice(0, width))].sort() };
 }
 
 /** RFC 4180: fields by commas, lines by LF or CRLF, quotes doubled inside quotes; empty lines are passed over. */

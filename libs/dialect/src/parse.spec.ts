@@ -124,7 +124,7 @@ describe('the body', () => {
   it('a call takes a form as arguments and bytes as they are', () => {
     expect(body('a=1&a=2', 'application/x-www-form-urlencoded', 'POST /rpc/f')).toEqual({ kind: 'form', pairs: [['a', '1'], ['a', '2']] });
     expect(body('\u0001z', 'application/octet-stream', 'POST /rpc/f')).toEqual({ kind: 'raw', text: '\\x017a' });
-    expect(body('', 'application/json', 'POST /rpc/f')).toMatchObject({ text: '{}' });
+    expect(body('', 'application/json', 'POST /rpc/f')).toMatchObject({ text: '' });
   });
 
   it.each([
@@ -145,8 +145,9 @@ describe('the body', () => {
   });
 
   it.each([
-    ['text/csv', 'a,b\n1', 'All lines must have same number of fields'],
-    ['text/csv', '', 'not enough input'],
+    ['text/csv', 'a,b\n1\n1,2', 'All lines must have same number of fields'],
+    ['text/csv', '', 'parse error (not enough input) at ""'],
+    ['text/csv', 'a,b', 'parse error (not enough input) at ""'],
     ['text/csv', 'a\nx"y', 'The CSV cannot be read: a quote stands inside a field in line 2'],
     ['text/html', 'x', 'Content-Type not acceptable: text/html'],
     ['application/octet-stream', 'x', 'Content-Type not acceptable: application/octet-stream'],

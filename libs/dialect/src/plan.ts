@@ -13,7 +13,7 @@ import { planKeyset, refuseKeyset, type Keyset } from './plan-keyset.ts';
 import { conditionOf, planRead, type ReadTree } from './plan-read.ts';
 import type { Condition, GroupCondition, Node, Output, WriteColumn } from './plan-types.ts';
 import type { Preferences } from './preferences.ts';
-import { castKey, findCollection, keyOf, namesIn, returnsScalar, type Collection, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
+import { castKey, findCollection, namesIn, returnsScalar, type Collection, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
 import { mostSimilar } from './similar.ts';
 import { everything } from './window.ts';
 
@@ -107,7 +107,7 @@ export function makePlan(request: Request, cache: SchemaCache, options: RestOpti
     case 'call':
       return checked(planCall(request, action, cache, options));
     case 'describe':
-      return { kind: 'describe', allow: allowedMethods(request, action, cache) };
+      return { kind: 'describe', allow: allowedMethods(request, action, cache, options) };
     case 'root':
       throw fault('PGRST126');
   }
@@ -379,12 +379,15 @@ function collectionOf(cache: SchemaCache, name: QualifiedName): Collection {
   });
 }
 
-function allowedMethods(request: Request, action: Extract<Action, { kind: 'describe' }>, cache: SchemaCache): string[] {
-  if (action.of === 'root') return ['OPTIONS', 'GET', 'HEAD'];
+function allowedMethods(request: Request, action: Extract<Action, { kind: 'describe' }>, cache: SchemaCache, options: RestOptions): string[] {
+  if (action.of === 'root') {
+    if (options.description?.mode === 'disabled') throw fault('PGRST126');
+    return ['OPTIONS', 'GET', 'HEAD'];
+  }
   if (action.of === 'collection') return collectionMethods(collectionOf(cache, { schema: request.schema, name: action.name }));
-  const overloads = cache.routines.get(keyOf(request.schema, action.name));
-  if (overloads === undefined) findRoutine(cache, { name: { schema: request.schema, name: action.name }, keys: new Set(), isPost: false, contentType: { kind: 'json' } });
-  return overloads!.some(({ volatility }) => volatility !== 'volatile') ? ['OPTIONS', 'GET', 'HEAD', 'POST'] : ['OPTIONS', 'POST'];
+  const keys = new Set(request.query.args.map(([key]) => key));
+  const { volatility } = findRoutine(cache, { name: { schema: request.schema, name: action.name }, keys, isPost: false, contentType: { kind: 'json' } });
+  return volatility === 'volatile' ? ['OPTIONS', 'POST'] : ['OPTIONS', 'GET', 'HEAD', 'POST'];
 }
 
 function collectionMethods({ isInsertable, isUpdatable, isDeletable, primaryKey }: Collection): string[] {

@@ -41,7 +41,7 @@ function bytesOf({ answer: { shape } }: StatementPlan, body: RestAnswer['body'])
 
 /** Writes the answer to OPTIONS. */
 export function renderDescription({ allow }: DescribePlan): RestAnswer {
-  return { status: 200, headers: [['Allow', allow.join(',')]], body: null };
+  return { status: 200, headers: [['Allow', allow.join(',')], ['Access-Control-Allow-Origin', '*']], body: null };
 }
 
 function renderByKind(plan: StatementPlan, outcome: Outcome): RestAnswer {
@@ -191,7 +191,7 @@ function overridden(answer: RestAnswer, outcome: Outcome): RestAnswer {
 }
 
 function statusOfSetting(text: string): number {
-  if (!/^[1-9]\d\d$/.test(text)) throw fault('PGRST112');
+  if (!/^[2-9]\d\d$/.test(text)) throw fault('PGRST112');
   return Number(text);
 }
 

@@ -31,7 +31,8 @@ export function isDatabaseError(error: unknown): error is DatabaseError {
 /** 57P01 to 57P03: the server is going down or not up yet; class 08: the connection broke; 53300: no slot is free. */
 export function isConnectionError(error: unknown): boolean {
   if (error instanceof ConnectionLost) return true;
-  if (isDatabaseError(error)) return error.code === '53300' || /^(08|57P0[1-35])/.test(error.code ?? '');
+  // A function may raise these codes itself: that is an answer, and the connection goes on.
+  if (isDatabaseError(error)) return error.severity !== 'ERROR' && (error.code === '53300' || /^(08|57P0[1-35])/.test(error.code ?? ''));
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === 'string' && /^(ECONN|EPIPE|ENOENT|ENOTFOUND|ETIMEDOUT|EHOST|ENET|EAI_)/.test(code)) return true;
   // pg gives these two without a code.

@@ -165,7 +165,7 @@ select json_build_object(
       'returns', json_build_object(
         'schema', tn.nspname, 'name', coalesce(rc.relname, t.typname), 'isSet', f.proretset,
         'isComposite', t.typtype = 'c' or coalesce(f.proargmodes::text[] && '{t,b,o}', false),
-        'isVoid', t.oid = 'void'::regtype),
+        'isVoid', t.oid = 'void'::regtype and not f.proretset),
       'volatility', case f.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end,
       'isVariadic', f.provariadic <> 0,
       'isolation', (select substr(c, 31) from unnest(f.proconfig) c where c like 'default_transaction_isolation=%' and h.isolation limit 1),

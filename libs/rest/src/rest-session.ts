@@ -44,7 +44,8 @@ function cookiesText(header: string | undefined): string {
   const cookies = new Map<string, string>();
   for (const part of header.split(';')) {
     const equals = part.indexOf('=');
-    if (equals > 0) cookies.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
+    const name = (equals === -1 ? part : part.slice(0, equals)).trim();
+    if (name !== '') cookies.set(name, equals === -1 ? '' : part.slice(equals + 1).trim());
   }
   return JSON.stringify(Object.fromEntries(cookies));
 }
