@@ -13,7 +13,7 @@ import { planKeyset, refuseKeyset, type Keyset } from './plan-keyset.ts';
 import { conditionOf, planRead, type ReadTree } from './plan-read.ts';
 import type { Condition, GroupCondition, Node, Output, WriteColumn } from './plan-types.ts';
 import type { Preferences } from './preferences.ts';
-import { castKey, findCollection, namesIn, returnsScalar, type Collection, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
+import { castKey, findCollection, keyOf, namesIn, returnsScalar, type Collection, type Isolation, type Parameter, type QualifiedName, type Routine, type SchemaCache } from './schema-cache.ts';
 import { mostSimilar } from './similar.ts';
 import { everything } from './window.ts';
 
