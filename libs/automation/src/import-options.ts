@@ -158,7 +158,8 @@ function wrong(name: Name, value: string, right: string, cause?: unknown): Error
   return importFault('option_not_valid', { message: `The option ${name}="${shown(value)}" is not right: it must be ${right}`, cause });
 }
 
-/** A text of the sender's, short enough for an answer. */
+/** A text of the sender's, short enough for an answer, and without signs that would command a terminal. */
 export function shown(text: string): string {
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  const readable = text.replace(/\p{Cc}/gu, '\ufffd');
+  return readable.length > 80 ? `${readable.slice(0, 80)}…` : readable;
 }

@@ -389,7 +389,7 @@ describe('imports', () => {
     ])('with %s writes nothing and says which rows are refused', async (_, file, lines) => {
       for (const as of [member, service]) {
         const shown = await importFile('flights', file, { as, query: 'mode=all' });
-        expect(shown).toMatchObject({ state: 'failed', rows_read: 0, rows_written: 0, rows_rejected: lines.length, error: { code: 'nothing_written', message: `${lines.length} rows were refused, so none was written (mode=all)` } });
+        expect(shown).toMatchObject({ state: 'failed', rows_read: 0, rows_written: 0, rows_rejected: lines.length, error: { code: 'nothing_written', message: `${lines.length === 1 ? '1 row was' : `${lines.length} rows were`} refused, so none was written (mode=all)` } });
         expect((await rejectsOf(shown.id, as)).map(({ line }) => line)).toEqual(lines);
         expect(await rowsOf('select count(*)::int from public.flights')).toEqual([{ count: 0 }]);
       }
@@ -652,7 +652,7 @@ describe('imports', () => {
       expect(performance.now() - before).toBeLessThan(5000);
       const [written] = await test.admin.rows<{ n: number }>('select count(*)::int as n from public.slow');
       expect(await api.find(member, id)).toMatchObject({ state: 'cancelled', rows_written: written!.n });
-      expect(shown.error?.details).toBe(written!.n === 0 ? 'Nothing was written.' : `${written!.n} of the first ${written!.n} rows were written and stay; the rows after them were not read.`);
+      expect(shown.error?.details).toBe(written!.n === 0 ? 'Nothing was written.' : `${written!.n.toLocaleString('en')} of the first ${written!.n.toLocaleString('en')} rows were written and stay; the rows after them were not read.`);
     });
 
     it('by its job is the same', async () => {

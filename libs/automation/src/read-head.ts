@@ -4,6 +4,14 @@ import { ByteHeap } from './cut-records.ts';
 import { importFault } from './import-faults.ts';
 import { shown, type ImportOptions } from './import-options.ts';
 
+/** Files that are sent as CSV by mistake, by their first bytes. */
+const otherFormats = [
+  { begins: 'PK\u0003\u0004', name: 'a ZIP archive or an Excel workbook' },
+  { begins: [0xd0, 0xcf, 0x11, 0xe0], name: 'an old Excel workbook' },
+  { begins: 'PAR1', name: 'a Parquet file' },
+  { begins: '%PDF', name: 'a PDF' },
+] as const;
+
 /** PostgreSQL's own limit of columns in a table. */
 const mostColumns = 1600;
 
@@ -32,7 +40,7 @@ export async function readHead(chunks: AsyncIterator<Uint8Array>, options: Impor
     return { names: options.columns === null ? readKeys(record, end.line) : null, ending: 'lf', firstLine: end.line, rest: bytes.subarray(start) };
   }
   if (!options.hasHeader) return { names: null, ending: end.ending, firstLine: 1, rest: bytes.subarray(start) };
-  return { names: readHeader(record, options.delimiter), ending: end.ending, firstLine: end.line + end.lines, rest: bytes.subarray(end.end) };
+  return { names: readHeader(record, options), ending: end.ending, firstLine: end.line + end.lines, rest: bytes.subarray(end.end) };
 }
 
 interface FirstRecord {
@@ -110,6 +118,8 @@ function checkEncoding(bytes: Uint8Array, record: Uint8Array): void {
   if (first === 0x1f && second === 0x8b) {
     throw importFault('content_type_unknown', { message: 'The body is gzip, but its headers do not say so', hint: 'Send Content-Encoding: gzip, or Content-Type: application/gzip.' });
   }
+  const program = otherFormats.find(({ begins }) => Buffer.from(bytes.subarray(0, begins.length)).equals(Buffer.from(begins)));
+  if (program !== undefined) throw importFault('content_type_unknown', { message: `The body is ${program.name}, not text`, hint: 'Save it as CSV in UTF-8 and upload that file.' });
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) throw importFault('encoding_not_utf8', { message: 'The file is UTF-16, not UTF-8', hint });
   // ASCII written as UTF-16 has a NUL beside every letter.
   const nul = record.indexOf(0);
@@ -120,8 +130,11 @@ function checkEncoding(bytes: Uint8Array, record: Uint8Array): void {
   if (!isUtf8(record)) throw importFault('encoding_not_utf8', { message: 'The first line is not valid UTF-8', hint });
 }
 
-/** The names in a header; counted before they are parsed, since a million of them would be as many strings. */
-function readHeader(record: Uint8Array, delimiter: string): string[] {
+/**
+ * The names in a header; counted before they are parsed, since a million of them would be as many strings. Where `columns` says
+ * what they are called, they may be empty or alike, as programs write them that export an index or a join.
+ */
+function readHeader(record: Uint8Array, { delimiter, columns }: ImportOptions): string[] {
   refuseTooMany(countFields(record, delimiter.charCodeAt(0)));
   let rows: string[][];
   try {
@@ -131,9 +144,7 @@ function readHeader(record: Uint8Array, delimiter: string): string[] {
   }
   const names = rows[0]!;
   refuseTooMany(names.length);
-  const empty = names.indexOf('');
-  if (empty >= 0) throw importFault('header_not_readable', { message: `Column ${empty + 1} of the header has no name` });
-  refuseTwice(names);
+  if (columns === null) refuseUnnamed(names);
   return names;
 }
 
@@ -166,10 +177,13 @@ function refuseTooMany(count: number): void {
   if (count > mostColumns) throw importFault('too_many_columns', { message: `The file has ${count} columns; a collection has at most ${mostColumns}` });
 }
 
-function refuseTwice(names: readonly string[]): void {
+function refuseUnnamed(names: readonly string[]): void {
+  const hint = 'Name all columns in their order with columns=…, or correct the header.';
+  const empty = names.indexOf('');
+  if (empty >= 0) throw importFault('header_not_readable', { message: `Column ${empty + 1} of the header has no name`, hint });
   const seen = new Set<string>();
   for (const name of names) {
-    if (seen.has(name)) throw importFault('column_repeated', { message: `The header names "${shown(name)}" twice` });
+    if (seen.has(name)) throw importFault('column_repeated', { message: `The header names "${shown(name)}" twice`, hint });
     seen.add(name);
   }
 }

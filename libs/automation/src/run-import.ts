@@ -99,7 +99,7 @@ class Carrier {
     this.cursor += placed.rows;
     this.written += placed.written;
     this.rejected += placed.rejects.length;
-    this.run.progress({ done: this.cursor, total: this.kept.rowsTotal, note: `${this.written} written, ${this.rejected} set aside` });
+    this.run.progress({ done: this.cursor, total: this.kept.rowsTotal, note: `${count(this.written)} written, ${count(this.rejected)} set aside` });
   }
 
   private async placeAndAdvance(chunk: KeptChunk, from: number, end: number): Promise<Placed> {
@@ -147,7 +147,7 @@ class Carrier {
   private refuseTooMany(): void {
     if (this.rejected <= this.kept.maxErrors) return;
     throw importFault('too_many_rejects', {
-      message: `${this.rejected} rows were refused; max_errors allows ${this.kept.maxErrors}`,
+      message: `${refused(this.rejected)}; max_errors allows ${count(this.kept.maxErrors)}`,
       details: whatStays(this.counts()),
       hint: 'The rejects say which rows and why. Correct the file, or allow more with max_errors=…; with on_conflict=… rows that are there already do no harm.',
     });
@@ -226,7 +226,7 @@ class Carrier {
 
   private nothingWritten(cause?: unknown): Fault {
     const reason = cause === undefined ? null : (refusalOf(cause)?.reason ?? null);
-    const found = this.rejected > 0 ? `${this.rejected} rows were refused, so none was written (mode=all)` : `${reason ?? 'PostgreSQL refused the rows'}; none was written (mode=all)`;
+    const found = this.rejected > 0 ? `${refused(this.rejected)}, so none was written (mode=all)` : `${reason ?? 'PostgreSQL refused the rows'}; none was written (mode=all)`;
     return importFault('nothing_written', { message: found, details: reason, hint: 'The rejects say which rows and why. Correct the file and upload it again.', cause });
   }
 }
@@ -239,6 +239,14 @@ function bytesBetween(chunk: KeptChunk, from: number, to: number): number {
 
 /** What an import that came to an end leaves behind, in words. */
 export function whatStays({ rows_read, rows_written }: Pick<ImportCounts, 'rows_read' | 'rows_written'>): string {
-  if (rows_read === 0) return 'Nothing was written.';
-  return `${rows_written} of the first ${rows_read} rows were written and stay; the rows after them were not read.`;
+  if (rows_written === 0) return 'Nothing was written.';
+  return `${count(rows_written)} of the first ${count(rows_read)} rows ${rows_written === 1 ? 'was written and stays' : 'were written and stay'}; the rows after them were not read.`;
+}
+
+function refused(rows: number): string {
+  return rows === 1 ? '1 row was refused' : `${count(rows)} rows were refused`;
+}
+
+function count(rows: number): string {
+  return rows.toLocaleString('en');
 }
