@@ -24,6 +24,9 @@ export function Rows({ collection, query }: { collection: Collection; query: URL
   const shown = value ?? stale;
   const row = openRow === null ? undefined : shown?.rows[openRow];
   const readers = whoMayRead(collection);
+  const isEstimate = view.count === 'estimated' && (value?.total ?? 0) > 1000;
+  // The planner's guess is far off until PostgreSQL has analysed the table, and the list of collections says another number beside it.
+  const total = isEstimate && view.filters.length === 0 && collection.row_estimate > 0 ? collection.row_estimate : (value?.total ?? null);
   return (
     <>
       <div className="rows-tools">
@@ -55,7 +58,7 @@ export function Rows({ collection, query }: { collection: Collection; query: URL
         <RowTable collection={collection} rows={shown?.rows ?? null} isBusy={value === null} firstNumber={view.page * view.pageSize + 1} order={view.order} turn={(field) => show({ order: turnOrder(view.order, field) })} open={setOpenRow} />
       )}
       <div className="rows-foot">
-        <Pager page={view.page} pageSize={view.pageSize} shown={value?.rows.length ?? null} total={value?.total ?? null} isEstimate={view.count === 'estimated' && (value?.total ?? 0) > 1000} go={(page) => show({ page })} what="rows" />
+        <Pager page={view.page} pageSize={view.pageSize} shown={value?.rows.length ?? null} total={total} isEstimate={isEstimate} go={(page) => show({ page })} what="rows" />
         <label className="rows-size">
           Rows a page
           <select className="input input-small" value={view.pageSize} onChange={(event) => show({ pageSize: pageSizes.find((size) => String(size) === event.target.value) ?? 50 })}>

@@ -22,8 +22,12 @@ describe('the format of a file', () => {
   it.each([
     [[['id', 'delay'], ['1', '2']], true],
     [[['1', '2'], ['3', '4']], false],
-    [[['id', null], ['1', '2']], false],
-    [[['a', 'a'], ['1', '2']], false],
+    [[['id', null], ['1', '2']], true],
+    [[[null, 'a'], ['0', '5']], true],
+    [[['a', 'a'], ['1', '2']], true],
+    [[['a', 'a'], ['b', 'c']], false],
+    [[['x', null], ['y', 'z']], false],
+    [[[null, null], ['1', '2']], false],
     [[['2001-01-10', 'x']], false],
     [[], true],
   ])('first row of %j is a header: %s', (rows, isHeader) => expect(guessHeader(rows)).toBe(isHeader));

@@ -1,3 +1,4 @@
+import { guessType } from './guess-types.ts';
 import { type Cell, parseDelimited } from './parse-delimited.ts';
 
 export type Format = 'csv' | 'ndjson';
@@ -35,11 +36,21 @@ function scoreOf(rows: readonly Cell[][]): number {
   return best;
 }
 
-/** Names are texts, all there and all different; one number, date or gap among them makes the first row a row of data. */
+/**
+ * Names are texts; one number or date among them makes the first row a row of data. Where a name is missing or stands twice, as
+ * where a program exports its index, the rows below must speak for it: a column of numbers under a text.
+ */
 export function guessHeader(rows: readonly Cell[][]): boolean {
   const first = rows[0];
   if (first === undefined) return true;
   const names = first.map((cell) => (cell ?? '').trim());
-  const isName = (name: string): boolean => name !== '' && !/^[-+]?[\d.,:/\sTZ-]+$/.test(name) && !/^(true|false|null)$/i.test(name);
-  return names.every(isName) && new Set(names).size === names.length;
+  const given = names.filter((name) => name !== '');
+  if (given.length === 0 || !given.every(isName)) return false;
+  return (given.length === names.length && new Set(names).size === names.length) || isAboveOtherThings(names, rows.slice(1));
+}
+
+const isName = (name: string): boolean => !/^[-+]?[\d.,:/\sTZ-]+$/.test(name) && !/^(true|false|null)$/i.test(name);
+
+function isAboveOtherThings(names: readonly string[], rows: readonly Cell[][]): boolean {
+  return names.some((name, index) => name !== '' && rows.length > 0 && guessType(rows.map((row) => row[index] ?? null)) !== 'text');
 }

@@ -26,6 +26,7 @@ describe('the beginning of a file', () => {
 
   it.each([
     ['nothing', '', /is empty/],
+    ['empty lines', '\n \r\n', /empty lines only/],
     ['a workbook', 'PK\u0003\u0004…', /Excel/],
     ['UTF-16', new Uint8Array([0xff, 0xfe, 0x61, 0]), /UTF-16/],
     ['Latin-1', new Uint8Array([0x61, 0xe9, 0x62]), /not UTF-8/],

@@ -26,6 +26,7 @@ export async function readSample(file: Blob): Promise<Sample> {
   if (isGzip) refuseOther(bytes);
   if (bytes.length === 0) throw new Error('This file is empty once it is unpacked.');
   const text = decode(bytes, isCut);
+  if (!isCut && text.trim() === '') throw new Error('This file holds empty lines only.');
   if (/^\s*\[/.test(text) && isWholeJson(text, isCut)) throw new Error('This is one JSON array. Write each object on a line of its own (NDJSON) and drop that file.');
   return { text, isCut, isGzip };
 }

@@ -22,7 +22,7 @@ export function snippets({ api_url: url, publishable_key: key, database_url: dat
       steps: [
         { say: 'In an empty folder, install the client:', code: 'npm install @supabase/supabase-js' },
         {
-          say: 'Save this as first.mjs and run “node first.mjs”:',
+          say: 'Save this as first.mjs and run “node first.mjs”, with Node 22 or newer, as the client demands:',
           code: [
             `import { createClient } from '@supabase/supabase-js'`,
             '',
