@@ -23,6 +23,6 @@ export { makeSchemaCache, type Catalogue } from './read-catalogue.ts';
 export { batchFault, batchFaults, parseBatch, type Batch, type BatchEntry } from './parse-batch.ts';
 export { renderBatchAnswer } from './render-batch.ts';
 export { render, renderDescription, type RestAnswer } from './render.ts';
-export { asStream, compileStream, errorLine, estimatedTotal, headOf, lineOf, renderStream, type CompiledStream, type StreamPlan } from './stream.ts';
+export { asStream, compileStream, errorLine, estimatedTotal, headOf, lineFormats, renderStream, type CompiledStream, type StreamPlan } from './stream.ts';
 export type { Collection, Isolation, QualifiedName, RoleSettings, SchemaCache } from './schema-cache.ts';
 export { fillTemplate, makeTemplate, shapeOf, withBody, type PlanRequest, type Template } from './shape.ts';

@@ -72,18 +72,13 @@ export function estimatedTotal(plan: StreamPlan, outcome: Outcome, rows: readonl
   return withEstimate({ ...plan, request: { ...plan.request, preferences } }, outcome, rows).total;
 }
 
-/** The one line for what a row is, and a line break where the format ends each line with one. */
-export function lineOf(plan: StreamPlan, [line]: readonly (string | null)[]): string {
-  if (plan.lines === 'csv') return `\n${line ?? ''}`;
-  const json = line ?? 'null';
-  // JSON that is kept as it came in may have line breaks, which are blanks there; PostgreSQL writes some between rows of an embed.
-  return `${/[\n\r]/.test(json) ? json.replace(/ ?[\n\r]+ ?/g, ' ') : json}\n`;
-}
+/** How rows become lines. JSON that is kept as it came in may have line breaks, and PostgreSQL writes some between rows of an embed. */
+export const lineFormats = { csv: { isBroken: 'before', ifNull: '' }, ndjson: { isBroken: 'after', ifNull: 'null' } } as const;
 
 /** What stands before the first line. Of no rows nobody knows the names: then the header is empty. */
-export function headOf(plan: StreamPlan, firstRow: readonly (string | null)[] | undefined): string {
+export function headOf(plan: StreamPlan, first: { readonly second: string | null } | null): string {
   if (plan.lines === 'ndjson') return '';
-  return firstRow === undefined ? '\n' : (firstRow[1] ?? '');
+  return first === null ? '\n' : (first.second ?? '');
 }
 
 /** The last line of newline-delimited JSON that could not be sent to its end. No row has this key alone. */

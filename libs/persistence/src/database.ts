@@ -7,7 +7,8 @@ import { copyOutValues } from './copy-out.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
 import { roundTrip } from './round-trip.ts';
 import { openSession } from './session.ts';
-import type { Result, Session, Statement, Transaction } from './statement.ts';
+import { fetchLines } from './fetch-lines.ts';
+import type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
 
 export interface DatabaseOptions {
   readonly connection: pg.ClientConfig;
@@ -225,6 +226,19 @@ class OpenTransaction implements Transaction {
       const { rows } = await this.run({ text: `fetch forward ${most} from ${name}`, values: [] });
       if (rows.length > 0) yield rows;
       if (rows.length < most) break;
+    }
+    await this.run({ text: `close ${name}`, values: [] });
+  }
+
+  async *lines(statement: Statement, format: LineFormat, rowsPerPage: () => number): AsyncGenerator<LinePage, void, undefined> {
+    const name = `"lines_${(this.cursors += 1)}"`;
+    await this.run({ text: `declare ${name} no scroll cursor for ${statement.text}`, values: statement.values });
+    for (;;) {
+      const most = rowsPerPage();
+      this.signal?.throwIfAborted();
+      const page = await fetchLines(this.client, `fetch forward ${most} from ${name}`, format);
+      if (page.rows > 0) yield page;
+      if (page.rows < most) break;
     }
     await this.run({ text: `close ${name}`, values: [] });
   }

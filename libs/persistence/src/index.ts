@@ -21,7 +21,7 @@ export { readProjectConfig } from './project-config.ts';
 export { ProjectFault } from './project-fault.ts';
 export { findPendingFiles, migrateProject, migrationStates, type MigrationState, type PendingFiles, type ProjectOptions } from './project-migrations.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
-export type { Result, Session, Statement, Transaction } from './statement.ts';
+export type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
 export { findTarget, listTargets, rowSecurityBinds, workerMayBecome, type Target, type TargetField } from './find-target.ts';
 export {
   addChunk, advanceImport, beginImport, bytesWaiting, chunkAt, discardUpload, findImport, listImports, listRejects, openImport, replaceRejects, sealImport, showBytesRead, sweepImports,

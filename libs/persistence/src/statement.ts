@@ -22,6 +22,22 @@ export interface Session {
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable';
 }
 
+/** How rows become lines: where the line break stands, and what a null is. Breaks inside a line that ends with one become blanks. */
+export interface LineFormat {
+  readonly isBroken: 'before' | 'after';
+  readonly ifNull: string;
+}
+
+/** Some rows of a query, as lines of bytes. */
+export interface LinePage {
+  readonly pieces: readonly Uint8Array[];
+  readonly rows: number;
+  /** The longest line in bytes. */
+  readonly longest: number;
+  /** The last text of the second column, if the query has one. */
+  readonly second: string | null;
+}
+
 /** An open transaction. Its statements run one after the other. */
 export interface Transaction {
   /** Runs a statement and gives text rows, as `Database.once` does. */
@@ -32,6 +48,8 @@ export interface Transaction {
   rows<R extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<R[]>;
   /** Runs a query and gives its rows a page at a time; PostgreSQL makes the next page when it is asked for, so memory stays flat. */
   pages(statement: Statement, rowsPerPage: number | (() => number)): AsyncIterable<Result['rows']>;
+  /** As `pages`, with the first column of each row as a line of bytes. */
+  lines(statement: Statement, format: LineFormat, rowsPerPage: () => number): AsyncIterable<LinePage>;
   /** Runs `work` between a savepoint and its release; a throw rolls back to the savepoint and goes on up. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
   /** `COPY … FROM STDIN` of the given text; gives the number of rows. */

@@ -30,7 +30,7 @@ let database: TestDatabase;
 let shop: Shop;
 beforeAll(async () => {
   database = await makeTestDatabase();
-  shop = await openShop(database, { sql, maxRows: 10, house: { streams: { maxRows: null, isCsvLimited: false, maxOpen: 2, stillSeconds: 0.3, maxSeconds: 60 } } });
+  shop = await openShop(database, { sql, maxRows: 10, house: { streams: { maxRows: null, isCsvLimited: false, maxOpen: 2, stillSeconds: 1, maxSeconds: 60 } } });
 });
 afterAll(async () => {
   await shop.keeper.close();
@@ -74,7 +74,7 @@ describe('a small answer', () => {
     ['/readings?select=id&id=lt.3&order=id', { ...csv, prefer: 'count=exact' }, 'id\n1\n2', '0-1/2', 'text/csv; charset=utf-8'],
     ['/rpc/numbers?most=3', lines, '1\n2\n3\n', '0-2/*', 'application/x-ndjson; charset=utf-8'],
     ['/rpc/some_readings?most=2&select=id', csv, 'id\n1\n2', '0-1/*', 'text/csv; charset=utf-8'],
-    ['/places?select=id,note,visits(id)&order=id', lines, '{"id":1,"note":{"a": 1},"visits":[{"id":1}, {"id":2}]}\n{"id":2,"note":null,"visits":[{"id":3}]}\n', '0-1/*', 'application/x-ndjson; charset=utf-8'],
+    ['/places?select=id,note,visits(id)&order=id', lines, '{"id":1,"note":{"a":  1},"visits":[{"id":1},   {"id":2}]}\n{"id":2,"note":null,"visits":[{"id":3}]}\n', '0-1/*', 'application/x-ndjson; charset=utf-8'],
   ])('%s %j has the body and the headers of one that is no stream', async (line, headers, text, range, type) => {
     expect(await read(line, headers)).toMatchObject({ text, isStreamed: false, headers: { 'content-range': range, 'content-type': type } });
   });
@@ -176,7 +176,7 @@ describe('a reader', () => {
   it('who stands still is cut', async () => {
     const { body } = await open('/readings', lines);
     const cut = new Promise((resolve) => (body as Readable).once('error', resolve));
-    expect(await cut).toMatchObject({ message: 'the reader took nothing for 0.3 s' });
+    expect(await cut).toMatchObject({ message: 'the reader took nothing for 1 s' });
     await untilNoneRuns();
   });
 

@@ -1,7 +1,7 @@
-import { compileStream, errorLine, estimatedTotal, fault, headOf, lineOf, render, renderStream, type CompiledStream, type Outcome, type RestAnswer, type SqlStatement, type StreamPlan } from '@mainstay/dialect';
+import { compileStream, errorLine, estimatedTotal, fault, headOf, lineFormats, render, renderStream, type CompiledStream, type Outcome, type RestAnswer, type SqlStatement, type StreamPlan } from '@mainstay/dialect';
 import { standsInForPostgrest, type Settings } from '@mainstay/config';
 import { Fault } from '@mainstay/domain';
-import type { Database, RunTerms, Session, Transaction } from '@mainstay/persistence';
+import type { Database, LinePage, RunTerms, Session, Transaction } from '@mainstay/persistence';
 import { PacedBody } from './paced-body.ts';
 
 /** What the operator decided about streams. */
@@ -44,9 +44,8 @@ export interface StreamWork {
 
 /** An answer of up to so many bytes is sent whole, with the headers that it would have if nothing were streamed. */
 const wholeBytes = 256 * 1024;
-/** About so much is fetched at once, and so much sent. */
+/** About so much is fetched at once. */
 const pageBytes = 128 * 1024;
-const pieceBytes = 16 * 1024;
 const firstPageRows = 50;
 const mostPageRows = 1000;
 
@@ -98,15 +97,13 @@ function streamSession({ plan, session }: StreamWork): Session {
   };
 }
 
-type Rows = readonly (readonly (string | null)[])[];
-
 /** One stream on its way. */
 class OpenStream {
   holdsPlace = false;
   private hasBegun = false;
   private readonly ending = new AbortController();
   private readonly statements: CompiledStream;
-  private largestLine = 0;
+  private longest = 0;
   private pageRows = firstPageRows;
 
   constructor(
@@ -126,17 +123,18 @@ class OpenStream {
   async run(tx: Transaction): Promise<Outcome | null> {
     const { plan, first } = this.work;
     if (first !== null) await tx.run(first);
-    const pages = tx.pages(this.statements.lines, () => this.pageRows)[Symbol.asyncIterator]();
-    const { text, rows, isAll } = await this.readHead(pages);
+    const pages = tx.lines(this.statements.lines, lineFormats[plan.lines], () => this.pageRows)[Symbol.asyncIterator]();
+    const { pieces, rows, isAll } = await this.readHead(pages);
     const told = { ...(await toldBySql(tx)), total: await this.total(tx, rows, isAll) };
-    if (isAll) return { ...told, page: rows, body: text, inserted: null, location: null };
+    if (isAll) return { ...told, page: rows, body: Buffer.concat(pieces).toString(), inserted: null, location: null };
     this.takePlace();
     this.holdsPlace = true;
+    await tx.run(untimed(this.work.session));
     const answer = renderStream(plan, told, this.body);
     this.hasBegun = true;
     this.begin(answer);
-    await this.send(text);
-    for (let page = await pages.next(); page.done !== true; page = await pages.next()) await this.send(this.textOf(page.value));
+    await this.send(pieces);
+    for (let page = await pages.next(); page.done !== true; page = await pages.next()) await this.send(this.measured(page.value));
     return null;
   }
 
@@ -155,34 +153,29 @@ class OpenStream {
   }
 
   /** Reads until all is read, or too much to be sent whole. */
-  private async readHead(pages: AsyncIterator<Rows>): Promise<{ text: string; rows: number; isAll: boolean }> {
-    const { plan } = this.work;
-    let text = '';
+  private async readHead(pages: AsyncIterator<LinePage>): Promise<{ pieces: readonly Uint8Array[]; rows: number; isAll: boolean }> {
+    const pieces: Uint8Array[] = [];
     let rows = 0;
+    let bytes = 0;
     for (let page = await pages.next(); ; page = await pages.next()) {
-      if (rows === 0) text = headOf(plan, page.done === true ? undefined : page.value[0]);
-      if (page.done === true) return { text, rows, isAll: true };
-      text += this.textOf(page.value);
-      rows += page.value.length;
-      if (text.length > wholeBytes) return { text, rows, isAll: false };
+      if (rows === 0) pieces.push(Buffer.from(headOf(this.work.plan, page.done === true ? null : page.value)));
+      if (page.done === true) return { pieces, rows, isAll: true };
+      pieces.push(...this.measured(page.value));
+      rows += page.value.rows;
+      bytes += page.value.pieces.reduce((sum, { length }) => sum + length, 0);
+      if (bytes > wholeBytes) return { pieces, rows, isAll: false };
     }
   }
 
   /** Rows of very different size could make a page of any size: the largest seen decides, and pages grow slowly. */
-  private textOf(rows: Rows): string {
-    let text = '';
-    for (const row of rows) {
-      const line = lineOf(this.work.plan, row);
-      if (line.length > this.largestLine) this.largestLine = line.length;
-      text += line;
-    }
-    this.pageRows = Math.max(1, Math.min(mostPageRows, this.pageRows * 4, Math.floor(pageBytes / this.largestLine)));
-    return text;
+  private measured({ pieces, longest }: LinePage): readonly Uint8Array[] {
+    this.longest = Math.max(this.longest, longest, 1);
+    this.pageRows = Math.max(1, Math.min(mostPageRows, this.pageRows * 4, Math.floor(pageBytes / this.longest)));
+    return pieces;
   }
 
-  private async send(text: string): Promise<void> {
-    const bytes = Buffer.from(text);
-    for (let start = 0; start < bytes.length; start += pieceBytes) await this.body.put(bytes.subarray(start, start + pieceBytes));
+  private async send(pieces: readonly Uint8Array[]): Promise<void> {
+    for (const piece of pieces) if (piece.length > 0) await this.body.put(piece);
   }
 
   private async total(tx: Transaction, page: number, isAll: boolean): Promise<number | null> {
@@ -194,6 +187,16 @@ class OpenStream {
     const guess = estimatedTotal(plan, { total: null, page, body: null, headers: null, status: null, inserted: null, location: null }, rows);
     return isAll && plan.request.preferences.count === 'estimated' && plan.root.window.offset === 0 && page < (plan.root.window.limit ?? Infinity) ? page : guess;
   }
+}
+
+/**
+ * Lifts the limit of the login's transactions, which is meant for requests (PostgreSQL 17 and later have it); what the caller's
+ * role itself says holds. The timer only begins anew if it was stopped.
+ */
+function untimed({ settings }: Session): SqlStatement {
+  const ofRole = settings['transaction_timeout'] ?? '0';
+  const text = `select case when current_setting('server_version_num')::int >= 170000 then set_config('transaction_timeout', '0', true) || set_config('transaction_timeout', $1, true) end`;
+  return { text, values: [ofRole] };
 }
 
 /** What functions and the pre-request have set for the answer so far. */
