@@ -93,7 +93,7 @@ describe('whatever is sent', () => {
     let state = 11;
     const random = (below: number): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) % below;
     const signs = ['"', '{', '}', '[', ']', ',', ':', '\\', '$ref', '0', 'null', '\ud800', '.', '\0', '€', ''];
-    for (let i = 0; i < 3000; i += 1) {
+    for (let i = 0; i < 2000; i += 1) {
       const at = random(whole.length);
       const text = whole.slice(0, at) + signs[random(signs.length)]! + whole.slice(at + random(4));
       try {

@@ -1,3 +1,4 @@
+import { Fault } from '@mainstay/domain';
 import { insertAtRoot, insertBelow } from './compile-nested.ts';
 import { compile } from './compile.ts';
 import { parse } from './parse.ts';
@@ -47,6 +48,26 @@ describe('the levels of a body', () => {
     ['POST /rpc/search', [{ a: {} }, { b: {} }], 'PGRST102'],
   ])('%s %j is refused: %s', (line, body, code) => {
     expect(() => plan(line, body)).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe('whatever is sent', () => {
+  it('is planned or refused by a fault', () => {
+    const whole = JSON.stringify([{ id: 1, orders: [{ total: 1, products: [{ name: 'x' }], 'invoices!invoices_order': [] }], 'customers': [{ id: 2 }] }, { id: 3, orders: null, customers: [] }]);
+    let state = 5;
+    const random = (below: number): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) % below;
+    const signs = ['"', '{', '}', '[', ']', ',', ':', '\\', '!', '0', 'null', '"__proto__":', '"":{},', '\0', '€', ''];
+    for (let i = 0; i < 800; i += 1) {
+      const at = random(whole.length);
+      const text = whole.slice(0, at) + signs[random(signs.length)]! + whole.slice(at + random(5));
+      for (const line of ['POST /customers', 'POST /customers?columns=id,orders,customers', 'PATCH /customers?on_conflict=id']) {
+        try {
+          plan(line, text);
+        } catch (error) {
+          if (!(error instanceof Fault)) throw new Error(text, { cause: error });
+        }
+      }
+    }
   });
 });
 

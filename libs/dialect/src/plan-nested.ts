@@ -48,10 +48,21 @@ export function planNested(body: Body | null, collection: Collection, cache: Sch
   const names = body.keys.filter((key) => !collection.columns.has(key));
   if (!names.every((name) => isRelated(cache, collection, name))) return null;
   if (body.uneven?.some((name) => collection.columns.has(name))) return null;
+  if (!isValid(body.text)) return null;
   const planner = new Nesting(cache, limits.embedDepth, limits.embeds);
   const kept = new Set(body.keys);
   const elements = body.isObject ? [{ json: body.text, path: '' }] : elementsOf(body.text).map((json, i) => ({ json, path: `[${i}]` }));
   return planner.level(collection, elements, 1, kept);
+}
+
+/** With `columns` a body comes here as it was sent: PostgreSQL says better what is wrong with it. */
+function isValid(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a name may mean children; which ones is found out later, and told where it is not clear. */

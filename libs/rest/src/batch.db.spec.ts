@@ -18,6 +18,10 @@ beforeAll(async () => {
   await database.admin.rows(`
     create table ledger (id int generated always as identity primary key, note text, amount numeric, parent int references ledger deferrable initially deferred);
     grant all on ledger to anon, authenticated, service_role;
+    create table witnesses (who text);
+    grant all on witnesses to anon, authenticated, service_role;
+    create function witness() returns trigger language plpgsql as $$ begin insert into public.witnesses values (current_user); return null; end $$;
+    create constraint trigger late after insert on ledger deferrable initially deferred for each row when (new.note = 'late') execute function witness();
     create function slow(seconds float) returns int language plpgsql stable set statement_timeout = '60s' as $$ begin perform pg_sleep(seconds); return 1; end $$;
     create function strict() returns text language sql stable set default_transaction_isolation = 'serializable' as $$ select current_setting('transaction_isolation') $$;
     create function sneak() returns int language sql volatile as $$ insert into public.ledger (note) values ('sneaked'); select 1 $$;
@@ -197,7 +201,7 @@ describe('a batch', () => {
   it('is cancelled when its client leaves', async () => {
     const leaving = new AbortController();
     const sent = send([insert('a'), { method: 'POST', path: '/rpc/dawdle', body: { seconds: 20 } }], { signal: leaving.signal });
-    await pause(200);
+    while ((await database.admin.rows(`select 1 from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`)).length === 0) await pause(20);
     leaving.abort();
     expect(await sent).toMatchObject({ body: { code: '57014' } });
     expect(await ledger()).toEqual([]);
@@ -209,6 +213,17 @@ describe('a batch', () => {
     const answers = await Promise.all([send(add), send(add), send(add)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(await ledger()).toHaveLength(4);
+  });
+
+  it('rows with children and updates of many rows are requests as well', async () => {
+    const { status, body } = await send([
+      { method: 'POST', path: '/ledger?select=id,ledger(id,note)', headers: rows, body: { note: 'top', ledger: [{ note: 'x' }, { note: 'y' }] } },
+      { method: 'PATCH', path: '/ledger?on_conflict=id', body: [{ id: { $ref: '0.body[0].ledger[0].id' }, amount: 1 }, { id: { $ref: '0.body[0].ledger[1].id' }, amount: 2 }] },
+      { method: 'GET', path: '/ledger?select=amount&order=id' },
+    ]);
+    expect({ status, body }).toMatchObject({ status: 200, body: [{ body: [{ id: 1, ledger: [{ id: 2, note: 'x' }, { id: 3, note: 'y' }] }] }, { headers: { 'missing-rows': '0' } }, { body: [{ amount: null }, { amount: 1 }, { amount: 2 }] }] });
+    expect(await send([insert('a'), { method: 'PATCH', path: '/ledger?on_conflict=id', body: [{ id: 1, amount: 1 }, { id: 1, amount: 2 }] }])).toMatchObject({ status: 400, body: { code: 'PGRSTX32', index: 1 } });
+    expect(await ledger()).toHaveLength(3);
   });
 
   it('a thousand requests are one transaction', async () => {
@@ -264,6 +279,12 @@ describe('an Idempotency-Key', () => {
     const first = await send([insert('a'), insert('b')], { keyed: request, as: ada });
     expect(await send([insert('a'), insert('b')], { keyed: request, as: ada })).toEqual(first);
     expect(await ledger()).toHaveLength(2);
+  });
+
+  it('what is deferred to the commit runs as the caller all the same', async () => {
+    await post(keyed('k6'), { note: 'late' }, ada);
+    await send([insert('late')], { keyed: keyed('k7', '', '/batch/v1'), as: ada });
+    expect(await database.admin.rows('select who from witnesses')).toEqual([{ who: 'authenticated' }, { who: 'authenticated' }]);
   });
 
   it('callers cannot read what is kept, and the login only by its two functions', async () => {
