@@ -38,11 +38,12 @@ export class RestController implements OnModuleInit {
   }
 
   private async handle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const askedAt = performance.now();
     const signal = leavingOf(reply);
     try {
       const caller = await callerOf(this.callers, request);
       const keyed = this.rest.keepsAnswers ? keyedWrite(request, caller) : null;
-      sendAnswer(reply, await this.rest.answer(readHttp(request, this.isKeyInQuery), caller, { signal, keyed }), request.method === 'HEAD');
+      sendAnswer(reply, await this.rest.answer(readHttp(request, this.isKeyInQuery), caller, { signal, keyed, askedAt }), request.method === 'HEAD');
     } catch (error) {
       // Whoever left reads no answer, and that their query was cancelled is no error of ours.
       if (!signal.aborted) this.filter.answer(error, request, reply);

@@ -149,6 +149,15 @@ describe('writes', () => {
   });
 });
 
+it('the time that each stage took is told where that is asked for', async () => {
+  const timed = await openShop(database, { sql: 'select 1', isTimingShown: true });
+  const times = /^jwt;dur=[\d.]+, parse;dur=[\d.]+, plan;dur=[\d.]+, transaction;dur=[\d.]+, response;dur=[\d.]+$/;
+  for (let turn = 0; turn < 3; turn += 1) expect((await timed.ask('/customers?id=eq.1')).headers['server-timing']).toMatch(times);
+  expect((await timed.ask('POST /loose', { body: { a: 'x' }, headers: undone() })).headers['server-timing']).toMatch(times);
+  expect((await shop.ask('/customers?id=eq.1')).headers).not.toHaveProperty('server-timing');
+  await timed.keeper.close();
+});
+
 describe('calls', () => {
   const json = { 'content-type': 'application/json' };
   it.each<[string, unknown, Record<string, string>, number, unknown]>([

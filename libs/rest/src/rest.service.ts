@@ -11,6 +11,7 @@ import { isRoot, RootDescription } from './root-description.ts';
 import { preconditionOf, withEtag, type Precondition } from './etags.ts';
 import { Cursors } from './cursors.ts';
 import { PlanCache, type Planned } from './plan-cache.ts';
+import { Timing } from './timing.ts';
 import { StatementNames } from './statement-names.ts';
 import { defaultStreamTerms, Streams, type StreamTerms } from './streams.ts';
 
@@ -44,15 +45,19 @@ export class RestService {
    * @throws Fault for every answer that is a refusal, the database's own among them.
    */
   async answer(http: RestRequest, caller: Caller, terms: AnswerTerms = {}): Promise<RestAnswer> {
-    return withEtag(http, this.cursors.linked(http, await this.answerAnew(http, caller, terms)));
+    const timing = this.schema.current().options.isTimingShown ? new Timing(terms.askedAt ?? performance.now()) : undefined;
+    timing?.end('jwt');
+    const answer = withEtag(http, this.cursors.linked(http, await this.answerAnew(http, caller, { ...terms, timing })));
+    return timing === undefined ? answer : { ...answer, headers: [...answer.headers, timing.header()] };
   }
 
   private async answerAnew(asAsked: RestRequest, caller: Caller, terms: AnswerTerms): Promise<RestAnswer> {
     const http = isRoot(asAsked) ? this.root.lead(asAsked) : asAsked;
     if (isRoot(http)) return this.root.answer(http, caller);
-    const asked = this.read(http, caller);
+    const asked = this.read(http, caller, terms.timing);
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
     const work = this.prepare(asked.plan, asked);
+    terms.timing?.end('plan');
     const stream = asStream(asked.plan, this.house.streams ?? defaultStreamTerms);
     if (stream !== null) {
       await this.refusing(work, () => this.checkCost(work, asked.known, terms));
@@ -64,7 +69,7 @@ export class RestService {
     return this.answerWith(work, async () => {
       await this.checkCost(work, asked.known, terms);
       return this.untilSettled(() => this.run(work, terms));
-    });
+    }, terms.timing);
   }
 
   /**
@@ -191,10 +196,14 @@ export class RestService {
     return caller.role === (this.schema.current().options.guestRole ?? this.guestRole);
   }
 
-  private read(http: RestRequest, caller: Caller): Asked {
+  private read(http: RestRequest, caller: Caller, timing?: Timing): Asked {
     const known = this.schema.current();
     const terms = { mayChooseTx: mayChooseTx(known, caller) };
-    const planRequest: PlanRequest = (given, body) => makePlan(this.cursors.opened(withBody(parse(given, known.options, terms), body)), known.cache, known.options);
+    const planRequest: PlanRequest = (given, body) => {
+      const request = this.cursors.opened(withBody(parse(given, known.options, terms), body));
+      timing?.end('parse');
+      return makePlan(request, known.cache, known.options);
+    };
     const planned = this.plans.plan(http, `${known.version} ${caller.role}`, known.options.limits, planRequest);
     refuseUnfiltered(planned.plan, caller.role, known.options);
     return { http, caller, known, ...planned };
@@ -232,8 +241,14 @@ export class RestService {
     return this.costs.check(plan, statements, caller, options, (statement) => this.onceOrAgain(session, statement, terms));
   }
 
-  private answerWith(work: Work, run: () => Promise<Outcome>): Promise<RestAnswer> {
-    return this.refusing(work, async () => render(work.plan, await run()));
+  private answerWith(work: Work, run: () => Promise<Outcome>, timing?: Timing): Promise<RestAnswer> {
+    return this.refusing(work, async () => {
+      const outcome = await run();
+      timing?.end('transaction');
+      const answer = render(work.plan, outcome);
+      timing?.end('response');
+      return answer;
+    });
   }
 
   private async refusing<T>({ plan, caller }: Work, run: () => Promise<T>): Promise<T> {
@@ -296,6 +311,10 @@ export interface HouseTerms {
 export interface AnswerTerms extends RunTerms {
   /** The request's `Idempotency-Key`; it means something for writes only. */
   readonly keyed?: KeyedRequest | null;
+  /** When the request began, by the monotonic clock. */
+  readonly askedAt?: number;
+  /** Of our own making, where `Server-Timing` is told. */
+  readonly timing?: Timing | undefined;
 }
 
 /** Fits the session of a request into a transaction that has run others before. */
