@@ -6,6 +6,7 @@ import { makeDatabase, RegisteredProcess, workerHealth, type Database } from '@m
 import { BatchService, cursorKeyOf, RestService, SchemaKeeper, streamTermsOf } from '@mainstay/rest';
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { AuthAdminController } from './auth-admin.controller.ts';
+import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { BatchController, BatchFilter } from './batch.controller.ts';
@@ -17,6 +18,7 @@ import { HealthController } from './health.controller.ts';
 import { ImportsController } from './imports.controller.ts';
 import { JobsController } from './jobs.controller.ts';
 import { LiveSettings } from './live-settings.ts';
+import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
 import { keepSchema } from './postgrest.module.ts';
 import { Readiness } from './readiness.ts';
@@ -46,7 +48,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, HealthController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, HealthController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -67,6 +69,7 @@ function databases(settings: Settings): Provider[] {
   return [
     { provide: callersDatabase, useFactory: () => makeDatabase(settings, 'authenticator') },
     { provide: ownDatabase, useFactory: () => makeDatabase(settings, 'mainstay_api') },
+    { provide: mailboxDatabase, useExisting: ownDatabase },
   ];
 }
 

@@ -1,14 +1,15 @@
-import { isIP } from 'node:net';
 import { askedCredentials, authFault, describeSettings, Keyring, notYetHere, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
 import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
-import type { Device } from '@mainstay/persistence';
 import { All, Body, Controller, Get, Header, HttpCode, Inject, Injectable, Post, Put, Query, Req, UseFilters, UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { deviceOf, redirectOf } from './auth-device.ts';
+import { CodeInput } from './auth-otp.inputs.ts';
 import { AuthHeaders } from './auth-version.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { PasswordInput, readInput, RefreshInput, SignUpInput, UserInput } from './auth.inputs.ts';
 import { Asker, CallerGuard, KeyGuard } from './caller.guard.ts';
+import { CaptchaGuard } from './captcha.guard.ts';
 import { edgeFault } from './edge-faults.ts';
 import { settingsToken } from './settings-token.ts';
 import { version } from './version.ts';
@@ -37,17 +38,19 @@ export class AuthController {
 
   @Post('signup')
   @HttpCode(200)
-  @UseGuards(KeyGuard)
+  @UseGuards(KeyGuard, CaptchaGuard)
   signUp(@Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
-    return this.signUps.signUp(readInput(SignUpInput, body), deviceOf(request));
+    const { code_challenge: codeChallenge, code_challenge_method: codeChallengeMethod, ...rest } = readInput(SignUpInput, body);
+    return this.signUps.signUp({ ...rest, codeChallenge, codeChallengeMethod, redirectTo: redirectOf(request, this.settings) }, deviceOf(request));
   }
 
   @Post('token')
   @HttpCode(200)
-  @UseGuards(KeyGuard)
+  @UseGuards(KeyGuard, CaptchaGuard)
   token(@Query('grant_type') grantType: unknown, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
     if (grantType === 'password') return this.signIns.withPassword(readInput(PasswordInput, body), deviceOf(request));
     if (grantType === 'refresh_token') return this.sessions.refresh(readInput(RefreshInput, body).refresh_token, deviceOf(request));
+    if (grantType === 'pkce') return this.signIns.withCode(codeOf(body), deviceOf(request));
     throw refusedGrant(String(grantType ?? ''));
   }
 
@@ -59,17 +62,18 @@ export class AuthController {
 
   @Put('user')
   @UseGuards(BearerGuard)
-  async updateUser(@Asker() caller: Caller, @Body() body: unknown): Promise<object> {
-    const { app_metadata: appMetadata, ...changes } = readInput(UserInput, body);
-    return this.users.update(await this.sessions.signedIn(caller), { ...changes, appMetadata });
+  async updateUser(@Asker() caller: Caller, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
+    const { app_metadata: appMetadata, current_password: currentPassword, code_challenge: codeChallenge, code_challenge_method: codeChallengeMethod, ...changes } = readInput(UserInput, body);
+    const asked = { ...changes, appMetadata, currentPassword, codeChallenge, codeChallengeMethod, redirectTo: redirectOf(request, this.settings) };
+    return this.users.update(await this.sessions.signedIn(caller), asked, deviceOf(request));
   }
 
   @Post('logout')
   @HttpCode(204)
   @UseGuards(BearerGuard)
-  async logout(@Asker() caller: Caller, @Query('scope') scope: unknown): Promise<void> {
+  async logout(@Asker() caller: Caller, @Query('scope') scope: unknown, @Req() request: FastifyRequest): Promise<void> {
     const which = scopeOf(scope);
-    await this.sessions.end(await this.sessions.signedIn(caller), which);
+    await this.sessions.end(await this.sessions.signedIn(caller), which, deviceOf(request));
   }
 
   @Get('settings')
@@ -109,14 +113,13 @@ export class AuthNotYetController {
   }
 }
 
+function codeOf(body: unknown): { authCode: string; codeVerifier: string } {
+  const { auth_code: authCode, code_verifier: codeVerifier } = readInput(CodeInput, body);
+  return { authCode, codeVerifier };
+}
+
 function scopeOf(scope: unknown): LogoutScope {
   if (scope === undefined || scope === '' || scope === 'global') return 'global';
   if (scope === 'local' || scope === 'others') return scope;
   throw authFault('validation_failed', { message: `Unsupported logout scope "${String(scope)}"` });
-}
-
-/** What a session remembers of where it was opened. A link-local address has a zone, which PostgreSQL does not know. */
-function deviceOf(request: FastifyRequest): Device {
-  const address = request.ip.split('%')[0]!;
-  return { userAgent: request.headers['user-agent']?.slice(0, 512) ?? null, address: isIP(address) === 0 ? null : address };
 }

@@ -12,6 +12,9 @@ export class SignUpInput {
   @IsString() phone = '';
   @IsString() password = '';
   @IsObject() data: JsonObject = {};
+  @IsString() channel = '';
+  @IsString() code_challenge = '';
+  @IsString() code_challenge_method = '';
 }
 
 export class PasswordInput {
@@ -30,6 +33,11 @@ export class UserInput {
   @IsOptional() @IsString() password: string | null = null;
   @IsOptional() @IsObject() data: JsonObject | null = null;
   @IsOptional() @IsObject() app_metadata: JsonObject | null = null;
+  @IsString() nonce = '';
+  @IsOptional() @IsString() current_password: string | null = null;
+  @IsString() channel = '';
+  @IsString() code_challenge = '';
+  @IsString() code_challenge_method = '';
 }
 
 export class AdminUserInput {

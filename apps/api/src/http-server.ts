@@ -13,7 +13,8 @@ export function makeHttpServer(settings: Settings, live = new LiveSettings(setti
   const rewriteUrl = leadToMount(settings);
   const adapter = new FastifyAdapter({
     logger: false,
-    trustProxy: false,
+    // Only what the listed proxies say is believed: an address that everybody may claim counts nobody.
+    trustProxy: settings.trustedProxies.length === 0 ? false : [...settings.trustedProxies],
     ...(rewriteUrl === undefined ? {} : { rewriteUrl }),
     keepAliveTimeout: 65_000,
     // 0: Node's own limit would cut an upload that is being sent; body.ts and the imports watch progress instead.

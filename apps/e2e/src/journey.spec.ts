@@ -52,7 +52,7 @@ describe('a journey with unmodified supabase-js', () => {
   };
 
   beforeAll(async () => {
-    stack = await startStack();
+    stack = await startStack({ environment: { GOTRUE_MAILER_AUTOCONFIRM: 'true' } });
     service = client(stack.secretKey);
     await runSql(stack.dbUrl, schema);
   });

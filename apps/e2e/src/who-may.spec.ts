@@ -52,7 +52,7 @@ describe('who may do what', () => {
   };
 
   beforeAll(async () => {
-    stack = await startStack();
+    stack = await startStack({ environment: { GOTRUE_MAILER_AUTOCONFIRM: 'true' } });
     await runSql(stack.dbUrl, schema);
     headersOf.set('guest', { apikey: stack.publishableKey });
     headersOf.set('service', { apikey: stack.serviceKey, authorization: `Bearer ${stack.serviceKey}` });

@@ -3,12 +3,12 @@ import type { Settings } from '@mainstay/config';
 import type { Account, Accounts, Metadata, OpenAccounts, User } from '@mainstay/persistence';
 import { fault } from './faults.ts';
 import { mergeMetadata, refuseUnstorable } from './metadata.ts';
+import { claimsOf, confirmEmail } from './new-account.ts';
 import { parseEmail, parsePhone } from './parse-address.ts';
 import { parseBanDuration } from './parse-duration.ts';
 import { isVerifiable, refuseWeakPassword, type Passwords } from './passwords.ts';
-import { confirmEmail } from './sign-up.service.ts';
-import { emailClaims } from './sessions.service.ts';
-import { saving, setEmail, setPassword } from './user.service.ts';
+import { saving } from './saving.ts';
+import { setEmail, setPassword } from './user.service.ts';
 import { viewUser, type UserView } from './views.ts';
 
 /** What an administrator says about a user; an empty text or null is what a request does not touch. */
@@ -142,7 +142,7 @@ export class AdminService {
       rawUserMetaData: mergeMetadata({}, request.userMetadata ?? {}),
     });
     const identities = [];
-    for (const provider of providers) identities.push(await tx.addIdentity(id, provider, provider === 'email' ? emailClaims(user, email!, false) : phoneClaims(id, phone!, false)));
+    for (const provider of providers) identities.push(await tx.addIdentity(id, provider, claimsOf(id, { email, phone }, provider, false)));
     if (request.emailConfirm) confirmEmail(user);
     if (request.phoneConfirm) user.phoneConfirmedAt = new Date();
     setBan(user, ban);

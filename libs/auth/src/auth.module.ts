@@ -5,18 +5,25 @@ import { AccessTokens } from './access-tokens.ts';
 import { AdminService } from './admin.service.ts';
 import { CallerStrategy } from './caller.strategy.ts';
 import { Callers } from './callers.ts';
+import { Captcha } from './captcha.ts';
 import { FlowStates } from './flow-states.ts';
 import { Keyring } from './keyring.ts';
+import { Letters } from './letters.ts';
 import { Limits } from './limits.ts';
+import { Links } from './links.service.ts';
 import { MailTemplates } from './mail-templates.ts';
 import { Messages } from './messages.ts';
 import { OneTimeTokens } from './one-time-tokens.ts';
+import { Otp } from './otp.service.ts';
+import { PasswordRules } from './password-rules.ts';
 import { Passwords } from './passwords.ts';
+import { Recover } from './recover.service.ts';
 import { RefreshTokens } from './refresh-tokens.ts';
 import { Sessions } from './sessions.service.ts';
 import { SignIn } from './sign-in.service.ts';
 import { SignUp } from './sign-up.service.ts';
 import { UserService } from './user.service.ts';
+import { Verify } from './verify.service.ts';
 
 /** Accounts and who asks. Global, since the guard of every surface proves its callers here. */
 @Module({})
@@ -24,7 +31,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, UserService, AdminService] };
+    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -57,6 +64,9 @@ function means(settings: Settings): Provider[] {
     { provide: FlowStates, useValue: new FlowStates(settings) },
     { provide: MailTemplates, useValue: new MailTemplates(settings, (kind, error) => logger.warn({ event: 'mail template not used', kind, error: error.message })) },
     { provide: Messages, useFactory: (templates: MailTemplates) => new Messages(templates, settings), inject: [MailTemplates] },
+    { provide: Letters, useFactory: (...parts: [OneTimeTokens, FlowStates, Messages]) => new Letters(...parts), inject: [OneTimeTokens, FlowStates, Messages] },
+    { provide: PasswordRules, useValue: new PasswordRules(settings) },
+    { provide: Captcha, useValue: new Captcha(settings) },
     { provide: Limits, useFactory: (accounts: Accounts) => new Limits(accounts, settings), inject: [Accounts] },
   ];
 }
@@ -70,9 +80,13 @@ function journeys(settings: Settings): Provider[] {
     { provide: RefreshTokens, useValue: new RefreshTokens(settings.secret) },
     { provide: AccessTokens, useFactory: (keyring: Keyring) => new AccessTokens(keyring, settings), inject: [Keyring] },
     { provide: Sessions, useFactory: (...parts: [Accounts, AccessTokens, RefreshTokens]) => new Sessions(...parts, settings), inject: [Accounts, AccessTokens, RefreshTokens] },
-    { provide: SignUp, useFactory: (...parts: [Accounts, Sessions, Passwords]) => new SignUp(...parts, settings), inject: [Accounts, Sessions, Passwords] },
-    { provide: SignIn, useFactory: (...parts: [Accounts, Sessions, Passwords]) => new SignIn(...parts, settings), inject: [Accounts, Sessions, Passwords] },
-    { provide: UserService, useFactory: (...parts: [Accounts, Passwords]) => new UserService(...parts, settings), inject: [Accounts, Passwords] },
+    { provide: SignUp, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits]) => new SignUp(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits] },
+    { provide: SignIn, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },
+    { provide: Otp, useFactory: (...parts: [Accounts, Passwords, Letters, Limits]) => new Otp(...parts, settings), inject: [Accounts, Passwords, Letters, Limits] },
+    { provide: Recover, useFactory: (...parts: [Accounts, Letters, Limits]) => new Recover(...parts, settings), inject: [Accounts, Letters, Limits] },
+    { provide: Verify, useFactory: (...parts: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits]) => new Verify(...parts, settings), inject: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits] },
+    { provide: Links, useFactory: (...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings), inject: [Accounts, Passwords, PasswordRules, Letters, Messages] },
+    { provide: UserService, useFactory: (...parts: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits]) => new UserService(...parts, settings), inject: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits] },
     { provide: AdminService, useFactory: (...parts: [Accounts, Passwords]) => new AdminService(...parts, settings), inject: [Accounts, Passwords] },
   ];
 }

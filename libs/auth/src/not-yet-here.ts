@@ -3,8 +3,6 @@ import { fault, type AuthFaultCode } from './faults.ts';
 
 /** Parts of the protocol that are still to come, each with the code by which its clients know that it is off. */
 const parts: readonly (readonly [path: RegExp, code: AuthFaultCode, what: string])[] = [
-  [/^\/(otp|magiclink)$/, 'otp_disabled', 'One-time codes and magic links are'],
-  [/^\/(verify|recover|resend|reauthenticate|invite|admin\/generate_link)$/, 'feature_disabled', 'Mailed codes and links are'],
   [/^\/(authorize|callback)$/, 'provider_disabled', 'Sign-in by other providers is'],
   [/^\/user\/identities(\/|$)/, 'manual_linking_disabled', 'Linking identities is'],
   [/^\/factors$/, 'mfa_totp_enroll_not_enabled', 'Second factors are'],
@@ -25,7 +23,6 @@ export function notYetHere(path: string): Fault | null {
 
 /** Ways to get a token that are still to come. */
 const grants: Readonly<Record<string, readonly [code: AuthFaultCode, what: string]>> = {
-  pkce: ['feature_disabled', 'Sign-in with an authorization code (PKCE) is'],
   id_token: ['provider_disabled', 'Sign-in with an ID token is'],
   web3: ['web3_provider_disabled', 'Sign-in with a wallet is'],
 };

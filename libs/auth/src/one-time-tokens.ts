@@ -1,6 +1,6 @@
 import { createHash, createHmac, hkdfSync, randomInt, timingSafeEqual } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
-import { findToken, keepToken, listTokens, spendToken, type OneTimeToken, type OpenAccounts, type TokenType, type User } from '@mainstay/persistence';
+import { findToken, keepToken, listTokensTo, spendToken, type OneTimeToken, type OpenAccounts, type TokenType, type User } from '@mainstay/persistence';
 
 /** A code with the longer text of a link: either lets its holder in, once. */
 export interface IssuedToken {
@@ -54,11 +54,11 @@ export class OneTimeTokens {
     return findToken(tx, digestOf(hash));
   }
 
-  /** The token of one of these types that this code belongs to, sent to this address. Counting guesses is the caller's. */
-  async findByCode(tx: Pick<OpenAccounts, 'rows'>, userId: string, types: readonly TokenType[], address: string, code: string): Promise<OneTimeToken | null> {
-    const kept = await listTokens(tx, userId);
+  /** The token of one of these types that went to this address with this code. Counting guesses is the caller's. */
+  async findByCode(tx: Pick<OpenAccounts, 'rows'>, types: readonly TokenType[], address: string, code: string): Promise<OneTimeToken | null> {
+    const kept = await listTokensTo(tx, address);
     // All of them are compared, each in constant time.
-    const right = kept.filter((token) => types.includes(token.type) && token.relatesTo === address && this.isCodeOf(token, code));
+    const right = kept.filter((token) => types.includes(token.type) && this.isCodeOf(token, code));
     return right[0] ?? null;
   }
 

@@ -17,3 +17,10 @@ export function parsePhone(text: string): string {
   if (!/^[1-9]\d{1,14}$/.test(digits)) throw fault('validation_failed', { message: 'Invalid phone number format (E.164 required)' });
   return digits;
 }
+
+/** By what a number is written to. @throws Fault `validation_failed` */
+export function parseChannel(text: string): 'sms' | 'whatsapp' {
+  if (text === '' || text === 'sms') return 'sms';
+  if (text === 'whatsapp') return 'whatsapp';
+  throw fault('validation_failed', { message: 'Invalid channel, supported values are \'sms\' or \'whatsapp\'' });
+}

@@ -7,12 +7,12 @@ const outsideProviders = [
 ];
 
 /** What a sign-in page asks before it draws its buttons: `GET /settings`. */
-export function describeSettings(settings: Pick<Settings, 'disableSignup' | 'emailEnabled' | 'mailerAutoconfirm'>): Record<string, unknown> {
+export function describeSettings(settings: Pick<Settings, 'disableSignup' | 'emailEnabled' | 'phoneEnabled' | 'anonymousEnabled' | 'mailerAutoconfirm' | 'phoneAutoconfirm'>): Record<string, unknown> {
   return {
-    external: { anonymous_users: false, ...Object.fromEntries(outsideProviders.map((name) => [name, false])), email: settings.emailEnabled, phone: false },
+    external: { anonymous_users: settings.anonymousEnabled, ...Object.fromEntries(outsideProviders.map((name) => [name, false])), email: settings.emailEnabled, phone: settings.phoneEnabled },
     disable_signup: settings.disableSignup,
     mailer_autoconfirm: settings.mailerAutoconfirm,
-    phone_autoconfirm: false,
+    phone_autoconfirm: settings.phoneAutoconfirm,
     sms_provider: '',
     saml_enabled: false,
     passkeys_enabled: false,

@@ -1,8 +1,10 @@
 import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
-import type { Account, Accounts, AuthSession, Device, OpenAccounts, SessionFacts, TokenInFamily, User } from '@mainstay/persistence';
+import type { Account, Accounts, AuthSession, Device, OpenAccounts, SessionFacts, TokenInFamily } from '@mainstay/persistence';
+import { listSessions, sessionStanding } from '@mainstay/persistence';
 import { randomUUID } from 'node:crypto';
 import type { AccessTokens } from './access-tokens.ts';
+import { audit } from './audit.ts';
 import { fault } from './faults.ts';
 import { digestOf, worthOf, type RefreshTokens } from './refresh-tokens.ts';
 import { isBanned, viewUser, type UserView } from './views.ts';
@@ -33,6 +35,20 @@ export interface SignedIn {
   readonly session: AuthSession | null;
 }
 
+type SessionSettings = Pick<Settings, 'refreshReuseSeconds' | 'sessionTimeboxSeconds' | 'sessionIdleSeconds' | 'singleSession'>;
+
+/** A session as its owner sees it in a list. */
+export interface SessionView {
+  readonly id: string;
+  readonly created_at: Date;
+  readonly last_used_at: Date;
+  readonly user_agent: string | null;
+  readonly ip: string | null;
+  readonly aal: string;
+  /** The one that asks. */
+  readonly is_current: boolean;
+}
+
 /** Which sessions a sign-out ends. */
 export type LogoutScope = 'global' | 'local' | 'others';
 
@@ -44,7 +60,7 @@ export class Sessions {
     private readonly accounts: Accounts,
     private readonly accessTokens: AccessTokens,
     private readonly refreshTokens: RefreshTokens,
-    private readonly settings: Pick<Settings, 'refreshReuseSeconds'>,
+    private readonly settings: SessionSettings,
   ) {}
 
   /** Opens a session inside the transaction of the sign-in that earned it. */
@@ -81,10 +97,11 @@ export class Sessions {
       if (family === null) throw fault('refresh_token_not_found');
       const worth = worthOf(digest, family, this.settings.refreshReuseSeconds);
       if (worth === 'refuse') throw fault('refresh_token_already_used');
-      if (family.isSessionOver) throw fault('session_expired');
+      if (family.isSessionOver || (await this.isOutlived(tx, family.session.id))) throw fault('session_expired');
       const account = await this.entitled(tx, family.session.userId);
       if (worth === 'revoke') {
         await tx.revokeFamily(family.session.id);
+        await audit(tx, 'token_revoked', account.user, device);
         return null;
       }
       const refreshToken = worth === 'rotate' ? await this.rotate(tx, family, token, digest, device) : await this.repeat(tx, family, token, device);
@@ -105,17 +122,50 @@ export class Sessions {
     const { account, session } = await this.accounts.findSignedIn(caller.subject, caller.sessionId);
     if (account === null || account.user.deletedAt instanceof Date) throw fault('user_not_found', { status: 403, message: 'User from sub claim in JWT does not exist' });
     if (caller.sessionId !== null && (session === null || isOver(session))) throw fault('session_not_found');
+    if (session !== null && this.isPast(session)) throw fault('session_expired', { status: 403, message: 'Session has expired' });
     if (isBanned(account.user)) throw fault('user_banned', { status: 403 });
     return { account, session };
   }
 
+  /** The sessions of whoever asks, the last used first. */
+  async list({ account, session }: SignedIn): Promise<SessionView[]> {
+    const kept = await listSessions(this.accounts, account.user.id);
+    return kept.map((each) => ({ ...each, is_current: each.id === session?.id }));
+  }
+
+  /** Ends one of one's own sessions. @throws Fault `session_not_found` */
+  async endOne({ account }: SignedIn, id: string, device: Device): Promise<void> {
+    if (!uuidForm.test(id)) throw fault('validation_failed', { message: 'session_id must be an UUID' });
+    await this.accounts.transaction(async (tx) => {
+      const kept = await listSessions(tx, account.user.id);
+      if (!kept.some((each) => each.id === id.toLowerCase())) throw fault('session_not_found', { status: 404, message: 'Session not found' });
+      await tx.endSessions(account.user.id, { only: id });
+      await audit(tx, 'logout', account.user, device, { session_id: id });
+    });
+  }
+
   /** Ends sessions at once: their refresh tokens go, and the auth API no longer takes their access tokens. */
-  async end({ account, session }: SignedIn, scope: LogoutScope): Promise<void> {
+  async end({ account, session }: SignedIn, scope: LogoutScope, device: Device | null = null): Promise<void> {
     const { id } = account.user;
-    await this.accounts.transaction((tx) => {
+    await this.accounts.transaction(async (tx) => {
+      await audit(tx, 'logout', account.user, device);
       if (session === null || scope === 'global') return tx.endSessions(id);
       return tx.endSessions(id, scope === 'local' ? { only: session.id } : { except: session.id });
     });
+  }
+
+  /** Past its time box or idle limit, or replaced by a newer one where a user may have only one. Asked only where such a rule is set. */
+  private async isOutlived(tx: OpenAccounts, sessionId: string): Promise<boolean> {
+    const { sessionTimeboxSeconds: timebox, sessionIdleSeconds: idle, singleSession } = this.settings;
+    if (timebox === 0 && idle === 0 && !singleSession) return false;
+    const standing = await sessionStanding(tx, sessionId);
+    return (timebox > 0 && standing.ageSeconds > timebox) || (idle > 0 && standing.idleSeconds > idle) || (singleSession && standing.hasNewer);
+  }
+
+  private isPast({ createdAt, updatedAt }: AuthSession): boolean {
+    const { sessionTimeboxSeconds: timebox, sessionIdleSeconds: idle } = this.settings;
+    const secondsSince = (time: Date | null | undefined): number => (time instanceof Date ? (Date.now() - time.getTime()) / 1000 : 0);
+    return (timebox > 0 && secondsSince(createdAt) > timebox) || (idle > 0 && secondsSince(updatedAt) > idle);
   }
 
   private async entitled(tx: OpenAccounts, userId: string): Promise<Account> {
@@ -144,9 +194,4 @@ export class Sessions {
 
 function isOver({ notAfter }: AuthSession): boolean {
   return notAfter instanceof Date && notAfter.getTime() <= Date.now();
-}
-
-/** The claims that identity data and user metadata of an e-mail account begin with, as GoTrue writes them. */
-export function emailClaims(user: Pick<User, 'id'>, email: string, isVerified: boolean): Record<string, unknown> {
-  return { sub: user.id, email, email_verified: isVerified, phone_verified: false };
 }

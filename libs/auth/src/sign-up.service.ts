@@ -1,27 +1,45 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { isDatabaseError, type Account, type Accounts, type Device, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
+import { audit } from './audit.ts';
 import { fault } from './faults.ts';
+import { parseChallenge, type CodeChallenge } from './flow-states.ts';
+import type { Letters } from './letters.ts';
+import type { Limits } from './limits.ts';
 import { refuseOversize, refuseUnstorable } from './metadata.ts';
-import { parseEmail } from './parse-address.ts';
-import { refuseWeakPassword, type Passwords } from './passwords.ts';
-import { emailClaims, type OpenSession, type SessionAnswer, type Sessions } from './sessions.service.ts';
-import { isEmailConfirmed, viewUser, type UserView } from './views.ts';
+import { addAccount, claimsOf, confirmEmail, confirmPhone, holdIdentity, userRow, type Draft } from './new-account.ts';
+import { parseChannel, parseEmail, parsePhone } from './parse-address.ts';
+import type { PasswordRules } from './password-rules.ts';
+import type { Passwords } from './passwords.ts';
+import { redirectTarget } from './redirects.ts';
+import { takenBy } from './saving.ts';
+import type { OpenSession, SessionAnswer, Sessions } from './sessions.service.ts';
+import { isEmailConfirmed, isPhoneConfirmed, viewUser, type UserView } from './views.ts';
 
 export interface SignUpRequest {
   readonly email: string;
   readonly phone: string;
   readonly password: string;
   readonly data: Metadata;
+  readonly channel: string;
+  readonly codeChallenge: string;
+  readonly codeChallengeMethod: string;
+  readonly redirectTo: string;
 }
 
-type SignUpSettings = Pick<Settings, 'disableSignup' | 'emailEnabled' | 'mailerAutoconfirm' | 'passwordMinLength' | 'jwtAudience'>;
+type SignUpSettings = Pick<
+  Settings,
+  'disableSignup' | 'emailEnabled' | 'mailerAutoconfirm' | 'phoneEnabled' | 'phoneAutoconfirm' | 'anonymousEnabled' | 'jwtAudience' | 'siteUrl' | 'redirectAllowList'
+>;
 
-/** What a new account is made of. */
-interface Draft {
-  readonly email: string;
-  readonly passwordHash: string;
-  readonly data: Metadata;
+/** What was asked for, once it has been found right. */
+interface Checked {
+  readonly draft: Draft;
+  readonly address: string;
+  readonly provider: 'email' | 'phone';
+  readonly channel: 'sms' | 'whatsapp';
+  readonly proof: CodeChallenge | null;
+  readonly redirectTo: string;
 }
 
 /** How somebody becomes a user. */
@@ -30,43 +48,67 @@ export class SignUp {
     private readonly accounts: Accounts,
     private readonly sessions: Sessions,
     private readonly passwords: Passwords,
+    private readonly rules: PasswordRules,
+    private readonly letters: Letters,
+    private readonly limits: Limits,
     private readonly settings: SignUpSettings,
   ) {}
 
-  /** Makes an account: with a session where addresses are confirmed at once, else the user alone. */
+  /** Makes an account: with a session where addresses are confirmed at once and for an anonymous one, else the user alone. */
   async signUp(request: SignUpRequest, device: Device): Promise<SessionAnswer | UserView> {
-    const { email, password, data } = this.checked(request);
-    // Always hashed, and before anything is looked up: a known address must not answer sooner than an unknown one.
-    const draft: Draft = { email, data, passwordHash: await this.passwords.hash(password) };
-    return this.settings.mailerAutoconfirm ? this.confirmedAtOnce(draft, password, device) : this.toBeConfirmed(draft);
+    if (this.settings.disableSignup) throw fault('signup_disabled');
+    if (request.email === '' && request.phone === '') return this.anonymously(request.data, device);
+    const checked = await this.checked(request);
+    const isConfirmedAtOnce = checked.provider === 'email' ? this.settings.mailerAutoconfirm : this.settings.phoneAutoconfirm;
+    // Before anything is looked up, and whatever there is: a known address must not answer otherwise or sooner than an unknown one.
+    if (!isConfirmedAtOnce) await (checked.provider === 'email' ? this.limits.mail('signup', checked.address) : this.limits.text(checked.address));
+    const draft = { ...checked.draft, passwordHash: await this.passwords.hash(request.password) };
+    return isConfirmedAtOnce ? this.confirmedAtOnce({ ...checked, draft }, request.password, device) : this.toBeConfirmed({ ...checked, draft }, device);
   }
 
-  private checked({ email, phone, password, data }: SignUpRequest): { email: string; password: string; data: Metadata } {
-    if (this.settings.disableSignup) throw fault('signup_disabled');
-    if (email === '' && phone === '') throw fault('anonymous_provider_disabled');
+  private async checked({ email, phone, password, data, channel, codeChallenge, codeChallengeMethod, redirectTo }: SignUpRequest): Promise<Checked> {
     if (password === '') throw fault('validation_failed', { message: 'Signup requires a valid password' });
     if (email !== '' && phone !== '') throw fault('validation_failed', { message: 'Only an email address or phone number should be provided on signup.' });
-    if (phone !== '') throw fault('phone_provider_disabled');
-    if (!this.settings.emailEnabled) throw fault('email_provider_disabled');
-    refuseWeakPassword(password, this.settings.passwordMinLength);
+    if (phone !== '' && !this.settings.phoneEnabled) throw fault('phone_provider_disabled');
+    if (email !== '' && !this.settings.emailEnabled) throw fault('email_provider_disabled');
+    const proof = parseChallenge(codeChallenge, codeChallengeMethod);
     refuseUnstorable(data, 'data');
     refuseOversize(data);
-    return { email: parseEmail(email), password, data };
+    const [mail, number] = [email === '' ? null : parseEmail(email), phone === '' ? null : parsePhone(phone)];
+    await this.rules.refuseWeak(password);
+    return {
+      draft: { email: mail, phone: number, passwordHash: null, data },
+      address: (mail ?? number)!,
+      provider: mail === null ? 'phone' : 'email',
+      channel: parseChannel(channel),
+      proof,
+      redirectTo: redirectTarget(this.settings, redirectTo),
+    };
   }
 
-  private async confirmedAtOnce(draft: Draft, password: string, device: Device): Promise<SessionAnswer> {
-    const existing = await this.accounts.findByEmail(draft.email);
-    const open = existing === null ? await this.addWithSession(draft, device) : await this.takeUp(existing, password, device);
+  private async anonymously(data: Metadata, device: Device): Promise<SessionAnswer> {
+    if (!this.settings.anonymousEnabled) throw fault('anonymous_provider_disabled');
+    refuseUnstorable(data, 'data');
+    refuseOversize(data);
+    await this.limits.request('anonymous', device);
+    const open = await this.saving(() => this.accounts.transaction(async (tx) => {
+      const account = await addAccount(tx, { email: null, phone: null, passwordHash: null, data }, this.settings.jwtAudience);
+      await audit(tx, 'user_signedup', account.user, device, { provider: 'anonymous' });
+      return this.sessions.open(tx, account, 'anonymous', device);
+    }));
     return this.sessions.answer(open);
   }
 
-  private async addWithSession(draft: Draft, device: Device): Promise<OpenSession> {
-    const work = async (tx: OpenAccounts): Promise<OpenSession> => {
-      const account = await this.add(tx, draft);
-      confirmEmail(account.user);
-      return this.sessions.open(tx, account, 'password', device);
-    };
-    return this.saving(() => this.accounts.transaction(work), () => {
+  private async confirmedAtOnce(checked: Checked, password: string, device: Device): Promise<SessionAnswer> {
+    const existing = await this.find(checked);
+    return this.sessions.answer(existing === null ? await this.addWithSession(checked, device) : await this.takeUp(checked, existing, password, device));
+  }
+
+  private async addWithSession(checked: Checked, device: Device): Promise<OpenSession> {
+    return this.saving(() => this.accounts.transaction(async (tx) => {
+      const added = await addAccount(tx, checked.draft, this.settings.jwtAudience);
+      return this.openConfirmed(tx, checked, added, device);
+    }), () => {
       throw fault('user_already_exists');
     });
   }
@@ -75,76 +117,85 @@ export class SignUp {
    * The address is known. Who never confirmed it may come back, with the same password only: the address alone proves
    * nothing, and somebody else may have signed up with it first.
    */
-  private async takeUp(existing: User, password: string, device: Device): Promise<OpenSession> {
-    const isSame = !isEmailConfirmed(existing) && (await this.passwords.verify(password, existing.encryptedPassword ?? null)).isRight;
+  private async takeUp(checked: Checked, existing: User, password: string, device: Device): Promise<OpenSession> {
+    const isSame = !isConfirmed(checked, existing) && (await this.passwords.verify(password, existing.encryptedPassword ?? null)).isRight;
     if (!isSame) throw fault('user_already_exists');
     return this.accounts.transaction(async (tx) => {
       const account = await tx.lock(existing.id);
       if (account === null || account.user.encryptedPassword !== existing.encryptedPassword) throw fault('user_already_exists');
-      confirmEmail(account.user);
-      return this.sessions.open(tx, account, 'password', device);
+      return this.openConfirmed(tx, checked, account, device);
     });
   }
 
-  private async toBeConfirmed(draft: Draft): Promise<UserView> {
-    const existing = await this.accounts.findByEmail(draft.email);
-    if (existing !== null) return this.likeNew(draft, existing);
+  private async openConfirmed(tx: OpenAccounts, { provider }: Checked, account: Account, device: Device): Promise<OpenSession> {
+    if (provider === 'email') confirmEmail(account.user);
+    else confirmPhone(account.user);
+    await audit(tx, 'user_signedup', account.user, device, { provider });
+    const held = provider === 'phone' ? await holdIdentity(tx, account, provider, true) : account;
+    return this.sessions.open(tx, held, 'password', device);
+  }
+
+  private async toBeConfirmed(checked: Checked, device: Device): Promise<UserView> {
+    const existing = await this.find(checked);
+    if (existing !== null) return this.repeated(checked, existing, device);
     return this.saving(
-      async () => viewUser(await this.accounts.transaction((tx) => this.add(tx, draft))),
-      async () => this.likeNew(draft, await this.accounts.findByEmail(draft.email)),
+      () => this.accounts.transaction(async (tx) => {
+        const account = await addAccount(tx, checked.draft, this.settings.jwtAudience);
+        await this.askToConfirm(tx, checked, account, device);
+        return viewUser(account);
+      }),
+      async () => this.repeated(checked, (await this.find(checked))!, device),
     );
   }
 
   /**
-   * What a stranger is told of an address that is taken: an account as if made now, with nothing of the real one. One that still
-   * waits for its confirmation keeps its id, since it may be the same person who asks again.
+   * Who waits for a confirmation may ask again. What was said last counts, password and metadata too, and earlier links are void:
+   * somebody else may have signed up with this address first, to sign in with a password of theirs once its owner has confirmed it.
    */
-  private likeNew(draft: Draft, existing: User | null): UserView {
-    const isWaiting = existing !== null && !isEmailConfirmed(existing);
-    const id = isWaiting ? existing.id : randomUUID();
+  private async repeated(checked: Checked, existing: User, device: Device): Promise<UserView> {
+    return this.accounts.transaction(async (tx) => {
+      const account = isConfirmed(checked, existing) ? null : await tx.lock(existing.id);
+      if (account === null || isConfirmed(checked, account.user)) {
+        await this.letters.pretend(tx, device);
+        return this.likeNew(checked);
+      }
+      const { draft } = checked;
+      account.user.encryptedPassword = draft.passwordHash;
+      account.user.rawUserMetaData = { ...draft.data, ...claimsOf(account.user.id, draft, checked.provider, false) };
+      await this.askToConfirm(tx, checked, account, device);
+      return viewUser(account);
+    });
+  }
+
+  private async askToConfirm(tx: OpenAccounts, { provider, address, channel, proof, redirectTo }: Checked, { user }: Account, device: Device): Promise<void> {
+    await audit(tx, 'user_confirmation_requested', user, device, { provider });
+    if (provider === 'email') await this.letters.post(tx, user, { type: 'signup', to: address, redirectTo, proof });
+    else await this.letters.text(tx, user, 'confirmation_token', address, channel);
+    await tx.write();
+  }
+
+  /** What a stranger is told of an address that is taken: an account as if made now, with nothing of the real one. */
+  private likeNew({ draft }: Checked): UserView {
     const now = new Date();
-    const identity = { id: randomUUID(), providerId: id, userId: id, provider: 'email', identityData: this.identityOf(draft, id), email: draft.email, lastSignInAt: now, createdAt: now, updatedAt: now };
-    return viewUser({ user: { ...this.rowOf(draft, id), createdAt: now, updatedAt: now, isAnonymous: false }, identities: isWaiting ? [identity] : [] });
+    return viewUser({ user: { ...userRow(draft, randomUUID(), this.settings.jwtAudience), confirmationSentAt: now, createdAt: now, updatedAt: now, isAnonymous: false }, identities: [] });
   }
 
-  private async add(tx: OpenAccounts, draft: Draft): Promise<Account> {
-    const user = await tx.add(this.rowOf(draft, randomUUID()));
-    const identity = await tx.addIdentity(user.id, 'email', this.identityOf(draft, user.id));
-    return { user, identities: [identity] };
-  }
-
-  /** The row in one piece: a project's trigger on insert already reads the metadata. */
-  private rowOf({ email, passwordHash, data }: Draft, id: string) {
-    return {
-      id,
-      email,
-      aud: this.settings.jwtAudience,
-      role: 'authenticated',
-      encryptedPassword: passwordHash,
-      rawAppMetaData: { provider: 'email', providers: ['email'] },
-      rawUserMetaData: { ...data, ...emailClaims({ id }, email, false) },
-    };
-  }
-
-  private identityOf({ data, email }: Draft, userId: string): Metadata {
-    return { ...data, ...emailClaims({ id: userId }, email, false) };
+  private find({ draft }: Checked): Promise<User | null> {
+    return draft.email === null ? this.accounts.findByPhone(draft.phone!) : this.accounts.findByEmail(draft.email);
   }
 
   /** Somebody else may take the address between our look and our insert; and a trigger of the project's own may refuse the account. */
-  private async saving<T>(work: () => Promise<T>, whenTaken: () => T | Promise<T>): Promise<T> {
+  private async saving<T>(work: () => Promise<T>, whenTaken?: () => T | Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (!isDatabaseError(error)) throw error;
-      if (error.code === '23505' && error.constraint === 'users_email_partial_key') return whenTaken();
+      if (whenTaken !== undefined && takenBy(error) !== null) return whenTaken();
       throw fault('unexpected_failure', { message: 'Database error saving new user', cause: error });
     }
   }
 }
 
-/** Marks the address as confirmed. An update of its own, after the insert: projects put triggers on exactly this change. */
-export function confirmEmail(user: User): void {
-  user.emailConfirmedAt = new Date();
-  user.confirmationToken = '';
-  user.rawUserMetaData = { ...user.rawUserMetaData, email_verified: true };
+function isConfirmed({ provider }: Pick<Checked, 'provider'>, user: User): boolean {
+  return provider === 'email' ? isEmailConfirmed(user) : isPhoneConfirmed(user);
 }

@@ -41,12 +41,12 @@ describe('one-time tokens', () => {
     expect(kept[0]!['recovery_token']).toBe(kept[0]!['token_hash']);
     await accounts.transaction(async (tx) => {
       const byHash = await tokens.findByHash(tx, hash);
-      const byCode = await tokens.findByCode(tx, user.id, ['recovery_token'], user.email!, code);
+      const byCode = await tokens.findByCode(tx, ['recovery_token'], user.email!, code);
       expect(byHash).toMatchObject({ userId: user.id, type: 'recovery_token' });
       expect(byCode?.digest).toBe(byHash?.digest);
-      expect(await tokens.findByCode(tx, user.id, ['confirmation_token'], user.email!, code)).toBeNull();
-      expect(await tokens.findByCode(tx, user.id, ['recovery_token'], 'other@example.com', code)).toBeNull();
-      expect(await tokens.findByCode(tx, user.id, ['recovery_token'], user.email!, String((Number(code) + 1) % 1e6).padStart(6, '0'))).toBeNull();
+      expect(await tokens.findByCode(tx, ['confirmation_token'], user.email!, code)).toBeNull();
+      expect(await tokens.findByCode(tx, ['recovery_token'], 'other@example.com', code)).toBeNull();
+      expect(await tokens.findByCode(tx, ['recovery_token'], user.email!, String((Number(code) + 1) % 1e6).padStart(6, '0'))).toBeNull();
       expect(await tokens.findByHash(tx, kept[0]!['token_hash'] as string)).toBeNull();
     });
   });

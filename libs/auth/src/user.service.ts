@@ -1,75 +1,185 @@
 import type { Settings } from '@mainstay/config';
-import { isDatabaseError, type Account, type Accounts, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
+import { type Account, type Accounts, type Device, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
+import { audit } from './audit.ts';
 import { fault } from './faults.ts';
+import { parseChallenge, type CodeChallenge } from './flow-states.ts';
+import type { Letters } from './letters.ts';
+import type { Guess, Limits } from './limits.ts';
 import { mergeMetadata, refuseOversize, refuseUnstorable } from './metadata.ts';
-import { parseEmail } from './parse-address.ts';
-import { refuseWeakPassword, type Passwords } from './passwords.ts';
-import { emailClaims, type SignedIn } from './sessions.service.ts';
-import { confirmEmail } from './sign-up.service.ts';
+import { confirmEmail, holdIdentity } from './new-account.ts';
+import type { OneTimeTokens } from './one-time-tokens.ts';
+import { parseChannel, parseEmail, parsePhone } from './parse-address.ts';
+import type { PasswordRules } from './password-rules.ts';
+import type { Passwords } from './passwords.ts';
+import type { Recover } from './recover.service.ts';
+import { redirectTarget } from './redirects.ts';
+import { saving } from './saving.ts';
+import type { SignedIn } from './sessions.service.ts';
+import { takeNewEmail, takeNewPhone } from './verify.service.ts';
 import { viewUser, type UserView } from './views.ts';
 
-/** What users may change about themselves; null is what a request does not touch. */
+/** What users may change about themselves; empty or null is what a request does not touch. */
 export interface UserChanges {
   readonly email: string;
   readonly phone: string;
   readonly password: string | null;
   readonly data: Metadata | null;
   readonly appMetadata: Metadata | null;
+  readonly nonce: string;
+  readonly currentPassword: string | null;
+  readonly channel: string;
+  readonly codeChallenge: string;
+  readonly codeChallengeMethod: string;
+  readonly redirectTo: string;
 }
+
+type UserSettings = Pick<
+  Settings,
+  'mailerAutoconfirm' | 'phoneAutoconfirm' | 'phoneEnabled' | 'reauthenticatesForPassword' | 'currentPasswordForPassword' | 'siteUrl' | 'redirectAllowList'
+>;
+
+/** What is to become of an account. */
+interface Plan {
+  readonly newEmail: string | null;
+  readonly newPhone: string | null;
+  readonly newHash: string | null;
+  readonly proof: CodeChallenge | null;
+  /** A nonce that was counted before it is looked at. */
+  readonly guess: Guess | null;
+}
+
+/** A session this young needs no nonce for a new password. */
+const freshSessionMs = 24 * 3_600_000;
 
 /** What a user sees and changes of the account. */
 export class UserService {
   constructor(
     private readonly accounts: Accounts,
     private readonly passwords: Passwords,
-    private readonly settings: Pick<Settings, 'mailerAutoconfirm' | 'passwordMinLength'>,
+    private readonly rules: PasswordRules,
+    private readonly tokens: OneTimeTokens,
+    private readonly letters: Letters,
+    private readonly recover: Recover,
+    private readonly limits: Limits,
+    private readonly settings: UserSettings,
   ) {}
 
   view({ account }: SignedIn): UserView {
     return viewUser(account);
   }
 
-  async update(signedIn: SignedIn, changes: UserChanges): Promise<UserView> {
+  async update(signedIn: SignedIn, changes: UserChanges, device: Device): Promise<UserView> {
     const { user } = signedIn.account;
-    const email = this.checked(user, changes);
-    const passwordHash = changes.password === null ? null : await this.newHash(user, changes.password);
-    return saving('Error updating user', () => this.accounts.transaction(async (tx) => {
-      const account = await tx.lock(user.id);
+    const plan = await this.planned(signedIn, changes, device);
+    const view = await saving('Error updating user', () => this.accounts.transaction(async (tx) => {
+      let account = await tx.lock(user.id);
       if (account === null) throw fault('user_not_found', { status: 403, message: 'User from sub claim in JWT does not exist' });
-      if (passwordHash !== null) await setPassword(tx, account.user, passwordHash, signedIn.session?.id);
+      await refuseWithoutFactor(tx, signedIn, plan);
+      if (plan.newHash !== null) await this.changePassword(tx, account.user, plan, signedIn, changes, device);
       if (changes.data !== null) setUserMetadata(account.user, changes.data);
-      const changed = email === null || email === account.user.email ? account : await this.changeEmail(tx, account, email);
+      if (plan.newEmail !== null) account = await this.changeEmail(tx, account, plan.newEmail, plan.proof, changes.redirectTo);
+      if (plan.newPhone !== null) account = await this.changePhone(tx, account, plan.newPhone, changes.channel);
+      await audit(tx, 'user_modified', account.user, device);
       await tx.write();
-      return viewUser(changed);
+      return viewUser(account);
     }));
+    await plan.guess?.wasRight();
+    return view;
   }
 
-  /** @returns the new address, or null where it is not to change */
-  private checked(user: User, { email, phone, password, data, appMetadata }: UserChanges): string | null {
+  /** Everything that may be refused, hashed or counted before a row is locked. */
+  private async planned(signedIn: SignedIn, changes: UserChanges, device: Device): Promise<Plan> {
+    const { user } = signedIn.account;
+    const { email, phone, password, data, appMetadata } = changes;
     if (appMetadata !== null) throw fault('not_admin', { message: 'Updating app_metadata requires admin privileges' });
-    if (phone !== '' && phone !== user.phone) throw fault('phone_provider_disabled', { message: 'A phone number cannot be confirmed yet, so it cannot be changed' });
-    if (password !== null) refuseWeakPassword(password, this.settings.passwordMinLength);
     if (data !== null) refuseUnstorable(data, 'data');
-    const newEmail = email === '' ? null : parseEmail(email);
-    if (user.isSsoUser && (password !== null || (newEmail !== null && newEmail !== user.email))) {
-      throw fault('user_sso_managed');
+    const [givenEmail, givenPhone] = [email === '' ? null : parseEmail(email), phone === '' ? null : parsePhone(phone)];
+    const newEmail = givenEmail === user.email ? null : givenEmail;
+    const newPhone = givenPhone === user.phone ? null : givenPhone;
+    if (user.isSsoUser && (password !== null || newEmail !== null || newPhone !== null)) throw fault('user_sso_managed');
+    if (newPhone !== null && !this.settings.phoneEnabled) throw fault('phone_provider_disabled', { message: 'Unsupported phone provider' });
+    const proof = parseChallenge(changes.codeChallenge, changes.codeChallengeMethod);
+    const newHash = password === null ? null : await this.newHash(signedIn, password, changes, device);
+    const guess = newHash !== null && this.needsNonce(signedIn) ? await this.countNonce(user, changes.nonce, device) : null;
+    await this.refuseTaken(newEmail, newPhone);
+    if (newEmail !== null && !this.settings.mailerAutoconfirm) {
+      await this.limits.mail('email_change', user.id);
+      await this.limits.mail('email_change', newEmail);
     }
-    return newEmail;
+    if (newPhone !== null && !this.settings.phoneAutoconfirm) await this.limits.text(newPhone);
+    return { newEmail, newPhone, newHash, proof, guess };
   }
 
-  private async newHash(user: User, password: string): Promise<string> {
-    const { isRight } = await this.passwords.verify(password, user.encryptedPassword ?? null);
+  private async refuseTaken(email: string | null, phone: string | null): Promise<void> {
+    if (email !== null && (await this.accounts.findByEmail(email)) !== null) throw fault('email_exists');
+    if (phone !== null && (await this.accounts.findByPhone(phone)) !== null) throw fault('phone_exists', { message: 'A user with this phone number has already been registered' });
+  }
+
+  private async newHash({ account }: SignedIn, password: string, { currentPassword, email, phone }: UserChanges, device: Device): Promise<string> {
+    const { user } = account;
+    if (user.isAnonymous && (user.email ?? '') === '' && (user.phone ?? '') === '' && email === '' && phone === '') {
+      throw fault('validation_failed', { status: 422, message: 'Updating password of an anonymous user without an email or phone is not allowed' });
+    }
+    await this.rules.refuseWeak(password);
+    const stored = user.encryptedPassword ?? null;
+    if (this.settings.currentPasswordForPassword && stored !== null) await this.refuseWrongCurrent(user, stored, currentPassword, device);
+    const { isRight } = await this.passwords.verify(password, stored);
     if (isRight) throw fault('same_password');
     return this.passwords.hash(password);
   }
 
+  private async refuseWrongCurrent(user: User, stored: string, current: string | null, device: Device): Promise<void> {
+    if (current === null || current === '') throw fault('current_password_required');
+    const guess = await this.limits.guess('password', user.id, device);
+    if (!(await this.passwords.verify(current, stored)).isRight) throw fault('current_password_invalid');
+    await guess.wasRight();
+  }
+
+  private needsNonce({ session }: SignedIn): boolean {
+    const isFresh = session?.createdAt instanceof Date && Date.now() - session.createdAt.getTime() < freshSessionMs;
+    return this.settings.reauthenticatesForPassword && !isFresh;
+  }
+
+  private async countNonce(user: User, nonce: string, device: Device): Promise<Guess> {
+    if (nonce === '') throw fault('reauthentication_needed');
+    return this.limits.guess('code', user.id, device);
+  }
+
+  private async changePassword(tx: OpenAccounts, user: User, { newHash, guess }: Plan, { session }: SignedIn, { nonce }: UserChanges, device: Device): Promise<void> {
+    if (guess !== null) await this.spendNonce(tx, user, nonce);
+    await setPassword(tx, user, newHash!, session?.id);
+    await audit(tx, 'user_updated_password', user, device);
+  }
+
+  private async spendNonce(tx: OpenAccounts, user: User, nonce: string): Promise<void> {
+    const address = (user.email ?? '') === '' ? (user.phone ?? '') : user.email!.toLowerCase();
+    const token = await this.tokens.findByCode(tx, ['reauthentication_token'], address, nonce);
+    const isRight = token !== null && token.userId === user.id && this.tokens.isFresh(token) && (await this.tokens.spend(tx, user, token));
+    if (!isRight) throw fault('reauthentication_not_valid');
+  }
+
   /** With confirmation on, the new address waits in `new_email` until it has shown that it answers. */
-  private async changeEmail(tx: OpenAccounts, account: Account, email: string): Promise<Account> {
-    if (this.settings.mailerAutoconfirm) return setEmail(tx, account, email, true);
+  private async changeEmail(tx: OpenAccounts, account: Account, email: string, proof: CodeChallenge | null, redirectTo: string): Promise<Account> {
+    if (this.settings.mailerAutoconfirm) return takeNewEmail(tx, account, email);
     account.user.emailChange = email;
-    account.user.emailChangeConfirmStatus = 0;
+    await this.recover.postEmailChange(tx, account.user, { redirectTo: redirectTarget(this.settings, redirectTo), proof });
     return account;
   }
+
+  private async changePhone(tx: OpenAccounts, account: Account, phone: string, channel: string): Promise<Account> {
+    if (this.settings.phoneAutoconfirm) return takeNewPhone(tx, account, phone);
+    account.user.phoneChange = phone;
+    await this.letters.text(tx, account.user, 'phone_change_token', phone, parseChannel(channel));
+    return account;
+  }
+}
+
+/** Who has a second factor must have shown it before an address or the password changes. */
+async function refuseWithoutFactor(tx: OpenAccounts, { account, session }: SignedIn, { newEmail, newPhone, newHash }: Plan): Promise<void> {
+  if (newEmail === null && newPhone === null && newHash === null) return;
+  if (session?.aal === 'aal2' || session?.aal === 'aal3') return;
+  const verified = await tx.rows(`select 1 from auth.mfa_factors where user_id = $1::uuid and status = 'verified' limit 1`, [account.user.id]);
+  if (verified.length > 0) throw fault('insufficient_aal');
 }
 
 /** Writes a new password: what was mailed before it is void, and every other session ends, for one of them may be why it was changed. */
@@ -85,32 +195,16 @@ export async function setPassword(tx: OpenAccounts, user: User, passwordHash: st
 
 /** Writes a new address, also where the account signs in by it. */
 export async function setEmail(tx: OpenAccounts, account: Account, email: string, isVerified: boolean): Promise<Account> {
-  const { user, identities } = account;
+  const { user } = account;
   user.email = email;
   user.emailChange = '';
   if (isVerified) confirmEmail(user);
   user.rawUserMetaData = { ...user.rawUserMetaData, email };
-  const identity = identities.find(({ provider }) => provider === 'email');
-  if (identity === undefined) return { user, identities: [...identities, await tx.addIdentity(user.id, 'email', emailClaims(user, email, isVerified))] };
-  identity.identityData = { ...identity.identityData, email, email_verified: isVerified };
-  identity.email = email;
-  return account;
+  return holdIdentity(tx, account, 'email', isVerified);
 }
 
 export function setUserMetadata(user: User, changes: Metadata): void {
   const merged = mergeMetadata(user.rawUserMetaData, changes);
   refuseOversize(merged);
   user.rawUserMetaData = merged;
-}
-
-/** Runs a change of accounts and words what the database says against it. */
-export async function saving<T>(message: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isDatabaseError(error)) throw error;
-    if (error.code === '23505' && error.constraint === 'users_email_partial_key') throw fault('email_exists', { cause: error });
-    if (error.code === '23505' && error.constraint === 'users_phone_key') throw fault('phone_exists', { cause: error });
-    throw fault('unexpected_failure', { message, cause: error });
-  }
 }

@@ -68,6 +68,10 @@ export function isEmailConfirmed(user: User): boolean {
   return user.emailConfirmedAt instanceof Date;
 }
 
+export function isPhoneConfirmed(user: User): boolean {
+  return user.phoneConfirmedAt instanceof Date;
+}
+
 export function isBanned(user: User): boolean {
   return user.bannedUntil instanceof Date && user.bannedUntil.getTime() > Date.now();
 }

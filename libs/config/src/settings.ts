@@ -134,7 +134,7 @@ export const settings = {
 
   // Sign-in
   disableSignup: flag('GOTRUE_DISABLE_SIGNUP', { default: false, meaning: 'Refuses new accounts but by the admin API.', synonyms: ['DISABLE_SIGNUP'] }),
-  mailerAutoconfirm: flag('GOTRUE_MAILER_AUTOCONFIRM', { default: true, meaning: 'Confirms an e-mail address at sign-up without a mail.', synonyms: ['ENABLE_EMAIL_AUTOCONFIRM'] }),
+  mailerAutoconfirm: flag('GOTRUE_MAILER_AUTOCONFIRM', { default: false, meaning: 'Confirms an e-mail address at sign-up without a mail.', synonyms: ['ENABLE_EMAIL_AUTOCONFIRM'] }),
   emailEnabled: flag('GOTRUE_EXTERNAL_EMAIL_ENABLED', { default: true, meaning: 'Allows sign-up and sign-in by e-mail address.', synonyms: ['ENABLE_EMAIL_SIGNUP'] }),
   phoneEnabled: flag('GOTRUE_EXTERNAL_PHONE_ENABLED', { default: false, meaning: 'Allows sign-up and sign-in by phone number.', synonyms: ['ENABLE_PHONE_SIGNUP'] }),
   phoneAutoconfirm: flag('GOTRUE_SMS_AUTOCONFIRM', { default: false, meaning: 'Confirms a phone number at sign-up without a text message.', synonyms: ['ENABLE_PHONE_AUTOCONFIRM'] }),

@@ -73,6 +73,14 @@ export class Accounts {
     });
   }
 
+  /** Whoever signs in with this number: its digits, as they are stored; seeds may have kept the plus. */
+  async findByPhone(phone: string): Promise<User | null> {
+    return this.ask(async (em) => {
+      const [row] = await em.execute<EntityDictionary<User>[]>('select * from auth.users where phone in (?, ?) and is_sso_user = false order by (phone = ?) desc limit 1', [phone, `+${phone}`, phone]);
+      return row === undefined ? null : em.map(User, row);
+    });
+  }
+
   /** An account by its id. */
   async find(id: string): Promise<Account | null> {
     return this.ask(async (em) => {

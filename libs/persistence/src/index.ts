@@ -38,4 +38,5 @@ export { beginFlow, endFlow, keepFlowCode, lockFlow, lockFlowByCode, lockNewestF
 export {
   deleteMessages, findMessage, findQueuedMessage, listMessages, markSent, sweepMessages, writeMessage, type Channel, type KeptMessage, type MessageDraft, type MessageFilters,
 } from './messages.ts';
-export { findToken, keepToken, listTokens, spendToken, type OneTimeToken, type TokenType } from './one-time-tokens.ts';
+export { findToken, keepToken, listTokensTo, spendToken, type OneTimeToken, type TokenType } from './one-time-tokens.ts';
+export { listSessions, sessionStanding, type KeptSession, type SessionStanding } from './sessions.ts';

@@ -33,9 +33,9 @@ export async function findToken(tx: Runner, digest: string): Promise<OneTimeToke
   return row ?? null;
 }
 
-/** All tokens of a user. */
-export async function listTokens(tx: Runner, userId: string): Promise<OneTimeToken[]> {
-  return tx.rows<OneTimeToken>(`select ${columns} from auth.one_time_tokens where user_id = $1::uuid`, [userId]);
+/** Everybody's tokens that went to an address or number. */
+export async function listTokensTo(tx: Runner, relatesTo: string): Promise<OneTimeToken[]> {
+  return tx.rows<OneTimeToken>(`select ${columns} from auth.one_time_tokens where relates_to = $1`, [relatesTo]);
 }
 
 /** Uses a token up. False where somebody was faster: of two at the same moment one waits for the other, and finds nothing. */
