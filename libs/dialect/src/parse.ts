@@ -66,7 +66,7 @@ export function parse(http: RestRequest, options: RestOptions, { mayChooseTx }: 
   const { schema, isSchemaNegotiated } = schemaOf(http, options.schemas);
   const action = actionOf(target, method);
   const cursor = action.kind === 'read' ? cursorOf(http.query) : null;
-  const query = parseQuery(cursor === null ? http.query : cursor.others, takesArguments(action), options.limits);
+  const query = parseQuery(cursor === null ? http.query : cursor.others, action.kind === 'call' && action.method !== 'POST', options.limits);
   const contentType: MediaType = headers['content-type'] === undefined ? { kind: 'json' } : parseMediaType(headers['content-type']);
   return {
     action,
@@ -157,11 +157,6 @@ function windowOf(method: string, query: Query, range: string | undefined): Wind
   if (method === 'PUT' && !isEverything(asked)) throw fault('PGRST114');
   // Who asks for no rows gets none, whatever the header says.
   return intersect(asked, method === 'GET' && asked.limit !== 0 ? parseRange(range) : everything);
-}
-
-/** OPTIONS of a function is about the overload that these arguments would choose. */
-function takesArguments(action: Action): boolean {
-  return (action.kind === 'call' && action.method !== 'POST') || (action.kind === 'describe' && action.of === 'function');
 }
 
 function hasBody(action: Action): boolean {

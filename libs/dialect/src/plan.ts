@@ -385,8 +385,8 @@ function allowedMethods(request: Request, action: Extract<Action, { kind: 'descr
     return ['OPTIONS', 'GET', 'HEAD'];
   }
   if (action.of === 'collection') return collectionMethods(collectionOf(cache, { schema: request.schema, name: action.name }));
-  const keys = new Set(request.query.args.map(([key]) => key));
-  const { volatility } = findRoutine(cache, { name: { schema: request.schema, name: action.name }, keys, isPost: false, contentType: { kind: 'json' } });
+  // OPTIONS takes no arguments, so it is about the overload that needs none.
+  const { volatility } = findRoutine(cache, { name: { schema: request.schema, name: action.name }, keys: new Set(), isPost: false, contentType: { kind: 'json' } });
   return volatility === 'volatile' ? ['OPTIONS', 'POST'] : ['OPTIONS', 'GET', 'HEAD', 'POST'];
 }
 

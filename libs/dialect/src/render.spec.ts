@@ -117,7 +117,6 @@ describe('what SQL says of its answer', () => {
   it.each([
     ['/orders', 'OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE'],
     ['/paid_orders', 'OPTIONS,GET,HEAD,PATCH,DELETE'],
-    ['/rpc/add?a=1', 'OPTIONS,GET,HEAD,POST'],
     ['/rpc/reset', 'OPTIONS,POST'],
     ['/', 'OPTIONS,GET,HEAD'],
   ])('OPTIONS %s allows %s', (path, allow) => {
