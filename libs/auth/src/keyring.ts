@@ -2,13 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
 import { fittingKeys, readOutsideKeys, type OutsideKey } from './outside-keys.ts';
-
-/** A key of ours: it is used with its own algorithm and with no other. */
-export interface TokenKey {
-  readonly kid: string | null;
-  readonly alg: string;
-  readonly verifying: CryptoKey | Uint8Array;
-}
+import type { TokenKey } from './token-key.ts';
 
 /** The key that signs new access tokens. */
 export interface SigningKey extends TokenKey {

@@ -1,5 +1,5 @@
 import { importJWK, type JWK } from 'jose';
-import type { TokenKey } from './keyring.ts';
+import type { TokenKey } from './token-key.ts';
 
 /** A key that verifies tokens of others: it may have no `kid` and leave the algorithm open among those of its type. */
 export interface OutsideKey {

@@ -1,7 +1,8 @@
 import type { Claims } from '@mainstay/domain';
 import { compactVerify, decodeProtectedHeader, type ProtectedHeaderParameters } from 'jose';
 import { CallerFault } from './caller-fault.ts';
-import type { Keyring, TokenKey } from './keyring.ts';
+import type { Keyring } from './keyring.ts';
+import type { TokenKey } from './token-key.ts';
 
 /** Clocks of two machines may differ by this much. */
 export const leewaySeconds = 30;
