@@ -29,6 +29,7 @@ function post(path: string, body: unknown, headers: Record<string, string> = {})
 
 /** The written requests, by the section of the protocol that they try. */
 const sections: Readonly<Record<string, readonly Written[]>> = {
+  'the description at the root': ['/', 'HEAD /', ...['application/openapi+json', 'application/json', '*/*', 'text/csv', 'text/html', 'text/html, application/json'].map((type): Written => ['/', accept(type)]), ['/', { headers: { 'accept-profile': 'annex' } }], ['/', { as: 'service' }], ['/', { as: member }]],
   'routes and verbs': [
     'GET /nope/x/y', 'GET /rpc/', 'POST /nope/x/y', 'PATCH /rpc/add', 'DELETE /rpc/add', 'PUT /rpc/add', 'PURGE /ships', 'HEAD /ships', 'HEAD /ships?id=eq.1', 'HEAD /rpc/add?a=1', 'HEAD /nope',
     'OPTIONS /', 'OPTIONS /ships', 'OPTIONS /ships_view', 'OPTIONS /ships_by_port', 'OPTIONS /loose', 'OPTIONS /rpc/add', 'OPTIONS /rpc/writes', 'OPTIONS /nope', 'OPTIONS /rpc/nope', 'OPTIONS /ships_kept', 'OPTIONS /logs', 'OPTIONS /big_ships', '/ships/', '/nope', '/ship', '/logs_a', '/locked',

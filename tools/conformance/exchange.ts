@@ -21,8 +21,8 @@ export interface Answered {
   readonly json: unknown;
 }
 
-/** Headers that the connection makes, that only one of the two has by its version, or that the edge adds to every answer. */
-const transport = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'proxy-status', 'vary', 'x-content-type-options', 'access-control-allow-origin']);
+/** Headers that the connection makes, that only one of the two has (ours by addition or by its version), or that the edge adds to every answer. */
+const transport = new Set(['date', 'server', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'proxy-status', 'vary', 'etag', 'x-content-type-options', 'access-control-allow-origin']);
 
 const patienceMs = 5000;
 

@@ -96,6 +96,14 @@ export const knownDifferences: readonly Known[] = [
   { what: 'an order or limit of something not embedded, on a write that returns nothing', why: 'Refused as on a read; 12 did not look.', isIt: ({ asked, ours, theirs }) => /^(POST|PATCH|DELETE|PUT)$/.test(asked.method) && codeOf(ours) === 'PGRST108' && codeOf(theirs) !== 'PGRST108' },
   { what: 'the words about a query that cannot be read', why: `${changed} Code, status and place are the same.`, isIt: (difference) => codes('PGRST100', 'PGRST100')(difference) && only(difference.parts, 'body') && messageOf(difference.theirs) === messageOf(difference.ours) },
   { what: 'a verb that HTTP has not', why: 'The router of our edge knows no path for it: 404 instead of 405.', isIt: ({ asked, ours }) => asked.method === 'PURGE' && ours.status === 404 },
+  { what: 'the description at the root', why: `${changed} Whole numbers are \`int32\` and \`int64\`, filters have no format, a volatile function no GET, one-to-one keys are told, single objects are no preference any more; versions and hosts are the servers' own. All else is the same.`, isIt: ({ asked, theirs, ours, parts }) => asked.path === '/' && only(parts, 'body') && isSameDescription(theirs.json, ours.json) },
+  { what: 'a function’s rows in an order by what was not selected', why: '12 could not.', isIt: ({ asked, theirs, ours }) => asked.path.startsWith('/rpc/') && /order=/.test(asked.path) && (codeOf(theirs) === '42703' || asked.method === 'HEAD') && theirs.status === 400 && ours.status < 300 },
+  { what: 'a HEAD does not make the body', why: 'What would fail in it is not noticed.', isIt: ({ asked, theirs, ours }) => asked.method === 'HEAD' && theirs.status === 400 && ours.status < 300 },
+  { what: 'the status of a HEAD with two errors', why: 'PostgreSQL tells the one that it meets first; the two statements are not the same.', isIt: ({ asked, theirs, ours }) => asked.method === 'HEAD' && theirs.status >= 400 && ours.status >= 400 },
+  { what: 'an order by an embed on a write', why: `${sinceThen} 12 took no notice of \`order\` on a write.`, isIt: ({ asked, ours }) => /^(POST|PATCH|DELETE)$/.test(asked.method) && /order=/.test(asked.path) && codeOf(ours) === 'PGRST118' },
+  { what: 'limits of a request', why: 'So many embeds, filters or levels are refused on purpose.', isIt: ({ ours }) => codeOf(ours) === 'PGRST100' && fieldOf(ours, 'details') === 'This is a limit of the server.' },
+  { what: 'groups beside an embed of nothing', why: '12 puts the embed into the grouping although it shows nothing.', isIt: ({ asked, theirs, ours }) => codeOf(theirs) === '42803' && ours.status < 300 && /\(\)/.test(query(asked)) },
+  { what: 'an embed without a name of its own below two of one name', why: '12 finds the first of them only.', isIt: ({ theirs, ours }) => codeOf(theirs) === 'PGRST108' && ours.status < 300 },
   { what: 'another error of PostgreSQL', why: 'Where one request has two errors, PostgreSQL tells the one that it meets first; the two statements are not the same.', isIt: ({ theirs, ours }) => theirs.status >= 400 && ours.status >= 400 && isSqlError(codeOf(theirs)) && isSqlError(codeOf(ours)) },
 ];
 
@@ -114,6 +122,26 @@ function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, item]) => [key, ordered(item)]));
+}
+
+/** The two documents without what is known to differ. */
+function isSameDescription(theirs: unknown, ours: unknown): boolean {
+  return JSON.stringify(ordered(comparable(theirs))) === JSON.stringify(ordered(comparable(ours)));
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- documents are looked into at any depth
+type Document = { [name: string]: any };
+
+function comparable(document: unknown): unknown {
+  const { info, host: _host, basePath: _basePath, externalDocs: _docs, paths, parameters, definitions, ...rest } = structuredClone(document) as Document;
+  const volatile = new Set(['sets_headers', 'sets_type', 'bad_headers', 'bad_status', 'writes', 'nothing', 'slow', 'fails', 'fails_plainly', 'fails_hinted', 'fails_as', 'fails_by_json', 'fails_by_bad_json'].map((name) => `/rpc/${name}`));
+  for (const path of volatile) delete paths[path]?.get;
+  // The foreign key of a one-to-one relationship is told since 13.
+  for (const [name, column] of [['anchors', 'ship_id'], ['licences', 'captain_id']] as const) delete definitions[name]?.properties[column].description;
+  for (const parameter of Object.values<Document>(parameters)) if (parameter['in'] === 'query') delete parameter['format'];
+  delete parameters.preferParams;
+  const text = JSON.stringify({ ...rest, paths, parameters, definitions, info: { ...info, version: '' } });
+  return JSON.parse(text.replaceAll('"format":"int64"', '"format":"bigint"').replaceAll('"format":"int32"', '"format":"integer"').replaceAll('"format":"smallint"', '"format":"integer"'));
 }
 
 function sortedQuery(location: string | undefined): string {

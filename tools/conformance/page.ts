@@ -16,7 +16,7 @@ export function conformancePage({ bySection, random, seed }: Findings): string {
     '# Conformance',
     '<!-- Written by `npm run conformance`: change it there. -->',
     'PostgREST 12.0.2 and Mainstay answered the same requests on one database (`tools/conformance/fixture.sql`), as the same callers and with the same settings; every write was rolled back by both. ' +
-      'Status, body and all headers were compared, but for those of the connection, `Server`, `Date`, `Proxy-Status`, `Vary` and the ones that our edge adds to every answer. ' +
+      'Status, body and all headers were compared, but for those of the connection, `Server`, `Date`, `Proxy-Status`, `Vary`, `ETag` and the ones that our edge adds to every answer. ' +
       'The bodies of reads are compared to the last digit, errors key by key; where no order was asked for, rows may come in any.',
     `${sum(({ asked }) => asked)} written requests and ${random.asked} random ones (seed ${seed}). ${unexplained([...written, random])}`,
     table(['Section', 'Requests', 'Same', 'Differ as known', 'Differ, unexplained'], [...[...bySection].map(([name, tally]) => rowOf(name, tally)), rowOf('random requests', random)]),

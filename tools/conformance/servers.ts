@@ -55,6 +55,7 @@ async function startBoth(undo: (() => unknown)[]): Promise<Omit<Pair, 'stop'>> {
     MAINSTAY_DB_SOCKET: postgres.socket,
     PORT: String(ourPort),
     LOG_LEVEL: 'warn',
+    MAINSTAY_OPENAPI_READERS: 'everybody',
     ...sharedSettings,
   };
   await parts.prepareDatabase(parts.readSettings(environment));

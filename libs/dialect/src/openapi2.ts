@@ -19,7 +19,7 @@ export function openapi2(description: Description, cache: SchemaCache, terms: Ap
   const { title, text } = titleOf(description);
   const { scheme, host, path } = partsOf(terms.url);
   const types = ['application/json', 'application/vnd.pgrst.object+json;nulls=stripped', 'application/vnd.pgrst.object+json', 'text/csv'];
-  const callable = description.functions.filter(({ fieldOf }) => fieldOf === null);
+  const callable = description.functions.filter(({ fieldOf }) => fieldOf === null).sort(byLength);
   return {
     swagger: '2.0',
     info: { description: text, title, version: terms.version },
@@ -34,6 +34,11 @@ export function openapi2(description: Description, cache: SchemaCache, terms: Ap
     ...(terms.isSecurityActive ? security : {}),
     externalDocs: { description: 'PostgREST Documentation', url: 'https://postgrest.org/en/v16/references/api.html' },
   };
+}
+
+/** Of several signatures the last one is shown: the longest. */
+function byLength(a: DescribedFunction, b: DescribedFunction): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : a.parameters.length - b.parameters.length;
 }
 
 const security = {
