@@ -1,4 +1,4 @@
-import { readSettings } from './read-settings.ts';
+import { overruled, readSettings } from './read-settings.ts';
 import { settings } from './settings.ts';
 
 describe('settings', () => {
@@ -46,5 +46,40 @@ describe('settings', () => {
   it('have each name once in the whole table', () => {
     const names = Object.values(settings).flatMap(({ name, synonyms }) => [name, ...synonyms]);
     expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
+  });
+});
+
+describe('settings in PostgREST’s place', () => {
+  const uri = { PGRST_DB_URI: 'postgres://me@db/shop' };
+
+  it('have PostgREST’s defaults where only its address of the database is given', () => {
+    expect(readSettings(uri)).toMatchObject({ port: 3000, host: '0.0.0.0', restPath: '/', dbSchemas: ['public'], dbAnonRole: '', dbMaxRows: 0, dbAggregatesEnabled: false, filterNeededFor: [], jwtAudience: '' });
+    expect(readSettings({ ...uri, DATABASE_URL: 'postgres://me@db/x' })).toMatchObject({ port: 54_321, restPath: '/rest/v1', dbAnonRole: 'anon' });
+  });
+
+  it.each<[Record<string, string>, object]>([
+    [{ PGRST_SERVER_HOST: '!4', PGRST_LOG_LEVEL: 'crit', PGRST_DB_EXTRA_SEARCH_PATH: '' }, { host: '0.0.0.0', logLevel: 'fatal', dbExtraSearchPath: [] }],
+    [{ PGRST_APP_SETTINGS_color: 'blue', PGRST_APP_SETTINGS_b: '' }, { appSettings: { color: 'blue', b: '' } }],
+    [{ PGRST_DB_TX_END: 'rollback-allow-override', PGRST_DB_POOL_TIMEOUT: '5' }, { dbTxEnd: 'rollback-allow-override', dbPoolIdleSeconds: 5 }],
+  ])('%j', (more, values) => {
+    expect(readSettings({ ...uri, ...more })).toMatchObject(values);
+  });
+
+  it.each<[Record<string, string>, RegExp]>([
+    [{ MAINSTAY_REST_PATH: '/' }, /the other surfaces need room/],
+    [{ ...uri, PGRST_ADMIN_SERVER_PORT: '3000' }, /another port/],
+    [{ ...uri, PGRST_DB_SCHEMAS: 'api,pg_catalog' }, /pg_catalog cannot be exposed/],
+    [{ ...uri, MAINSTAY_REST_PATH: 'rest/' }, /begins with \//],
+  ])('%j is refused', (environment, sentence) => {
+    expect(() => readSettings(environment)).toThrow(sentence);
+  });
+
+  it('are overruled by the database, but for what is not right there and what is needed before', () => {
+    const refused: string[] = [];
+    const settings = readSettings(uri);
+    const all = overruled(settings, { db_schemas: 'a, b', db_max_rows: 'many', jwt_aud: 'me', server_port: '5', nonsense: 'x' }, (error) => refused.push(error.message));
+    expect(all).toMatchObject({ dbSchemas: ['a', 'b'], dbMaxRows: 0, jwtAudience: 'me', port: 3000 });
+    expect(refused).toEqual(['PGRST_DB_MAX_ROWS "many" is not right: it must be a whole number from 0 to 10000000.']);
+    expect(overruled(settings, {})).toBe(settings);
   });
 });
