@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 
 /** One request, as bytes, and what its answer must be. */
 export interface Shot {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -42,7 +42,12 @@ export async function load(options: LoadOptions): Promise<Measured> {
   return { requests: times.length, perSecond: times.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
-function keepBusy({ port, host = '127.0.0.1', status }: LoadOptions, next: () => Buffer, until: number, times: number[]): Promise<void> {
+async function keepBusy(options: LoadOptions, next: () => Buffer, until: number, times: number[]): Promise<void> {
+  // A server may end a connection after some requests, and says so.
+  while (performance.now() < until) await useConnection(options, next, until, times);
+}
+
+function useConnection({ port, host = '127.0.0.1', status }: LoadOptions, next: () => Buffer, until: number, times: number[]): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host, noDelay: true });
     let sentAt = 0;
@@ -61,7 +66,7 @@ function keepBusy({ port, host = '127.0.0.1', status }: LoadOptions, next: () =>
       if (statusOf(received) !== status) return reject(new Error(`expected ${status}, got: ${received.toString('latin1').slice(0, 600)}`));
       const now = performance.now();
       times.push(now - sentAt);
-      if (now < until) return send();
+      if (now < until && !saysClose(received)) return send();
       socket.removeAllListeners('close');
       socket.destroy();
       resolve();
@@ -70,17 +75,20 @@ function keepBusy({ port, host = '127.0.0.1', status }: LoadOptions, next: () =>
 }
 
 function encode({ method, path, headers, body = '' }: Shot, host: string): Buffer {
-  const lines = Object.entries({ host, ...headers, ...(method === 'POST' ? { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) } : {}) });
+  const lines = Object.entries({ host, ...headers, ...(method !== 'GET' ? { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) } : {}) });
   return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${body}`);
 }
 
 const statusOf = (answer: Buffer): number => Number(answer.toString('latin1', 9, 12));
+
+const saysClose = (answer: Buffer): boolean => /\r\nconnection: close\r\n/i.test(answer.toString('latin1', 0, Math.min(answer.length, 2000)));
 
 /** One request is in flight, so a whole answer ends where the received bytes end. */
 function isWhole(received: Buffer): boolean {
   const headEnd = received.indexOf('\r\n\r\n');
   if (headEnd < 0) return false;
   const head = received.toString('latin1', 0, headEnd).toLowerCase();
+  if (/^http\/1.1 204/.test(head)) return true;
   const length = /\r\ncontent-length: *(\d+)/.exec(head);
   if (length !== null) return received.length >= headEnd + 4 + Number(length[1]);
   if (head.includes('\r\ntransfer-encoding: chunked')) return received.subarray(-5).equals(lastChunk);
