@@ -56,18 +56,18 @@ export const restFaults = {
   PGRSTX10: { status: 503, message: 'Too many streams are open' },
   PGRSTX11: { status: 503, message: 'The stream took longer than it may' },
 
+  // Writes beyond the protocol
+  PGRSTX30: { status: 400, message: 'This cannot be inserted together' },
+  PGRSTX31: { status: 409, message: 'Fewer rows were stored than were sent, so it is not known whose children are whose' },
+  PGRSTX32: { status: 400, message: 'The elements of the body must name one row each' },
+  PGRSTX33: { status: 409, message: 'Not every row of the body was found' },
+
   // Pages
   PGRSTX50: { status: 400, message: 'Keyset paging is not possible here' },
   PGRSTX51: { status: 400, message: 'The cursor cannot be used' },
 
   // Preconditions
   PGRSTX40: { status: 412, message: 'The row is not the one that the precondition names' },
-
-  // Writes beyond the protocol
-  PGRSTX30: { status: 400, message: 'This cannot be inserted together' },
-  PGRSTX31: { status: 409, message: 'Fewer rows were stored than were sent, so it is not known whose children are whose' },
-  PGRSTX32: { status: 400, message: 'The elements of the body must name one row each' },
-  PGRSTX33: { status: 409, message: 'Not every row of the body was found' },
 
   // Descriptions
   PGRSTX70: { status: 403, message: 'The description of this API is for the service role' },
