@@ -149,9 +149,9 @@ export interface ColumnKeys {
   readonly points: { readonly collection: string; readonly column: string } | null;
 }
 
-/** Looks up what a column is a key of; of several foreign keys, one to a table goes before one to a view. */
+/** Looks up what a column is a key of, within its schema; of several foreign keys, one to a table goes before one to a view. */
 export function keysOf(column: string, schema: string, collection: string, cache: SchemaCache): ColumnKeys {
-  const keys = (cache.relationships.get(keyOf(schema, collection)) ?? []).filter((relationship): relationship is KeyRelationship => relationship.kind === 'key' && pointsOut(relationship));
+  const keys = (cache.relationships.get(keyOf(schema, collection)) ?? []).filter((relationship): relationship is KeyRelationship => relationship.kind === 'key' && relationship.target.schema === schema && pointsOut(relationship));
   const own = keys.filter(({ columns }) => columns.length === 1 && columns[0]![0] === column).sort((a, b) => Number(a.isTargetView) - Number(b.isTargetView))[0];
   return {
     isPrimary: findCollection(cache, { schema, name: collection })?.primaryKey.includes(column) ?? false,
