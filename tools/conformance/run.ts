@@ -41,7 +41,9 @@ try {
 
 async function askWritten(): Promise<Map<string, Tally>> {
   const bySection = new Map<string, Tally>();
-  for (const { section, asked } of writtenCases()) {
+  for (const [number, { section, asked }] of writtenCases().entries()) {
+    // Every third one, of every section, is what a test run has time for.
+    if (values.short && number % 3 !== 0) continue;
     if (!`${asked.method} ${asked.path}`.includes(values.only)) continue;
     const tally = bySection.get(section) ?? emptyTally();
     bySection.set(section, tally);
