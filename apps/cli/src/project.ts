@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readSettings, type Settings } from '@mainstay/config';
-import { ProjectFault, readProjectConfig } from '@mainstay/persistence';
+import { ProjectFault, readProjectConfig, readProjectNotes } from '@mainstay/persistence';
 import { Explained } from './explained.ts';
 import { applyProjectFiles } from './migrate.ts';
 
@@ -12,7 +12,7 @@ export function projectSettings(environment: NodeJS.ProcessEnv): Readonly<Record
 
 /** Applies the project's migrations before the api starts, so that it never serves half a schema. Gives what is worth saying. */
 export async function applyProject(settings: Settings): Promise<string[]> {
-  const notes: string[] = [];
+  const notes: string[] = [...readProjectNotes(resolve(settings.project!), process.env)];
   try {
     await applyProjectFiles(settings, resolve(settings.project!), { tell: (sentence) => void notes.push(sentence) });
   } catch (error) {

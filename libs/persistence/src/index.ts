@@ -17,7 +17,7 @@ export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type L
 export { prepareDatabase } from './bootstrap.ts';
 export { readSqlExtensions, type SqlExtensions } from './missing-extensions.ts';
 export { countRunning, keyFingerprint, RegisteredProcess, type ProcessKind } from './processes.ts';
-export { readProjectConfig } from './project-config.ts';
+export { readProjectConfig, readProjectNotes } from './project-config.ts';
 export { ProjectFault } from './project-fault.ts';
 export { findPendingFiles, migrateProject, migrationStates, type MigrationState, type PendingFiles, type ProjectOptions } from './project-migrations.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
@@ -40,3 +40,10 @@ export {
 } from './messages.ts';
 export { findToken, keepToken, listTokensTo, spendToken, type OneTimeToken, type TokenType } from './one-time-tokens.ts';
 export { listSessions, sessionStanding, type KeptSession, type SessionStanding } from './sessions.ts';
+export {
+  addChallenge, addFactor, countRecoveryCodes, dropFactor, dropUnverifiedFactors, endLowSessions, keepRecoveryCodes, listFactorCredentials, listFactors, lockChallenge, lockFactor, lowerSessions, raiseSession,
+  renameFactor, sealFactor, spendChallenge, spendRecoveryCode, takeStep, verifyFactor, type Factor, type FactorChallenge, type FactorDraft, type FactorType, type FactorWithSecret,
+} from './factors.ts';
+export {
+  addPasskey, beginPasskey, dropPasskey, findPasskey, listPasskeys, lockPasskey, renamePasskey, takePasskeyChallenge, usePasskey, type Passkey, type PasskeyChallenge, type PasskeyCredential, type PasskeyDraft,
+} from './passkeys.ts';

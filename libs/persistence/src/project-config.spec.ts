@@ -30,17 +30,62 @@ describe('supabase/config.toml', () => {
       [auth]
       site_url = "http://localhost:3000"`);
     expect(readProjectConfig(folder)).toEqual({
-      PORT: '54999', PGRST_DB_SCHEMAS: 'public,api', PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions', PGRST_DB_MAX_ROWS: '500', MAINSTAY_DB_PORT: '54998',
+      PORT: '54999', PGRST_DB_SCHEMAS: 'public,api', PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions', PGRST_DB_MAX_ROWS: '500', MAINSTAY_DB_PORT: '54998', SITE_URL: 'http://localhost:3000',
     });
   });
 
   it('may be missing', () => {
-    expect(readProjectToml(folder)).toEqual({ settings: {}, seed: { isEnabled: true, patterns: ['./seed.sql'], isDefault: true } });
+    expect(readProjectToml(folder)).toEqual({ settings: {}, notes: [], seed: { isEnabled: true, patterns: ['./seed.sql'], isDefault: true } });
   });
 
   it('takes env(NAME) from the environment', () => {
     write('supabase/config.toml', '[api]\nschemas = ["public", "env(EXTRA)"]');
     expect(readProjectConfig(folder, { EXTRA: 'reports' })).toEqual({ PGRST_DB_SCHEMAS: 'public,reports' });
+  });
+
+  it('gives the settings of sign-in, and names what has no effect', () => {
+    write('supabase/templates/invite.html', 'x');
+    write('supabase/config.toml', `
+      [auth]
+      enabled = true
+      site_url = "env(SITE)"
+      additional_redirect_urls = ["https://a.test/**", "myapp://back"]
+      jwt_issuer = "other"
+      enable_signup = false
+      enable_refresh_token_rotation = true
+      minimum_password_length = 8
+      password_requirements = "letters_digits"
+      [auth.rate_limit]
+      email_sent = 2
+      token_verifications = 10
+      [auth.email]
+      enable_confirmations = false
+      max_frequency = "1s"
+      [auth.email.template.invite]
+      subject = "Come"
+      content_path = "./supabase/templates/invite.html"
+      [auth.sms.twilio]
+      enabled = false
+      account_sid = ""
+      [auth.sms.test_otp]
+      4152127777 = "123456"
+      [auth.sessions]
+      timebox = "24h"
+      [auth.third_party.firebase]
+      enabled = false
+      project_id = "x"
+      [auth.third_party.auth0]
+      enabled = true
+      tenant = "x"`);
+    expect(readProjectToml(folder, { SITE: 'https://site.test' })).toMatchObject({
+      settings: {
+        SITE_URL: 'https://site.test', GOTRUE_URI_ALLOW_LIST: 'https://a.test/**,myapp://back', GOTRUE_DISABLE_SIGNUP: 'true', GOTRUE_PASSWORD_MIN_LENGTH: '8',
+        GOTRUE_PASSWORD_REQUIRED_CHARACTERS: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789', GOTRUE_RATE_LIMIT_VERIFY: '10', GOTRUE_MAILER_AUTOCONFIRM: 'true',
+        GOTRUE_SMTP_MAX_FREQUENCY: '1s', GOTRUE_MAILER_SUBJECTS_INVITE: 'Come', GOTRUE_MAILER_TEMPLATES_INVITE: join(folder, 'supabase/templates/invite.html'),
+        GOTRUE_SMS_TEST_OTP: '4152127777=123456', GOTRUE_SESSIONS_TIMEBOX: '24h',
+      },
+      notes: ['supabase/config.toml: jwt_issuer of [auth] has no effect here.', 'supabase/config.toml: tenant of [auth.third_party.auth0] has no effect here.'],
+    });
   });
 
   it.each([

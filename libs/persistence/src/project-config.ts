@@ -1,12 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
+import { readAuthTables } from './project-auth.ts';
 import { ProjectFault } from './project-fault.ts';
 
 /** What we read of a project's `supabase/config.toml`. */
 export interface ProjectToml {
   /** Names of our settings and their texts: what the environment leaves open. */
   readonly settings: Readonly<Record<string, string>>;
+  /** What of it has no effect here, a line each. */
+  readonly notes: readonly string[];
   readonly seed: { readonly isEnabled: boolean; readonly patterns: readonly string[]; readonly isDefault: boolean };
 }
 
@@ -25,6 +28,11 @@ export function readProjectConfig(folder: string, environment: Readonly<Record<s
   return readProjectToml(folder, environment).settings;
 }
 
+/** What of the file has no effect here: a line each. @throws ProjectFault as above */
+export function readProjectNotes(folder: string, environment: Readonly<Record<string, string | undefined>> = {}): readonly string[] {
+  return readProjectToml(folder, environment).notes;
+}
+
 /** @throws ProjectFault as above. */
 export function readProjectToml(folder: string, environment: Readonly<Record<string, string | undefined>> = {}): ProjectToml {
   const file = join(folder, 'supabase/config.toml');
@@ -36,7 +44,8 @@ export function readProjectToml(folder: string, environment: Readonly<Record<str
       if (value !== undefined) settings[setting] = value;
     }
   }
-  return { settings, seed: readSeed(tableOf(tableOf(toml, 'db'), 'seed')) };
+  const auth = readAuthTables(tableOf(toml, 'auth'), folder, environment);
+  return { settings: { ...settings, ...auth.settings }, notes: auth.notes, seed: readSeed(tableOf(tableOf(toml, 'db'), 'seed')) };
 }
 
 function parseToml(text: string): Table {
