@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { join, relative } from 'node:path';
 import { rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join, relative } from 'node:path';
 import { apiUrlOf, readSettings, type Settings } from '@mainstay/config';
 import { findRoot, freePort, obstacleAt, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
 import { Explained } from './explained.ts';
@@ -59,6 +60,24 @@ class EarlyApps {
     const environment = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/node'), NODE_ENV: 'production', ...this.environment };
     return new AppProcess(root, app, environment, this.logs.of(app));
   }
+}
+
+/** A queue that is away stops nothing: jobs are rows. But whoever starts the stack wants to know. */
+async function lookForQueue({ host, hostname, port }: URL, notes: string[]): Promise<void> {
+  if (await isAnswering(hostname, Number(port || 6379))) return;
+  notes.push(`The queue at ${host} (REDIS_URL) does not answer: jobs are kept, and wait until it does.`);
+}
+
+/** Whether a server takes connections there. */
+function isAnswering(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: 2000 });
+    const answer = (isThere: boolean) => (): void => {
+      socket.destroy();
+      resolve(isThere);
+    };
+    socket.once('connect', answer(true)).once('error', answer(false)).once('timeout', answer(false));
+  });
 }
 
 function whyNotThere(code: string, port: number, host: string, setting: string): string {
@@ -129,6 +148,8 @@ class Stack {
       const password = randomBytes(24).toString('hex');
       waits.push(this.part('valkey', () => startValkey({ port, password, onLog: this.logs.of('valkey') })).start());
       urls['REDIS_URL'] = `redis://:${password}@127.0.0.1:${port}`;
+    } else {
+      waits.push(lookForQueue(new URL(this.settings.redisUrl), notes));
     }
     if (this.settings.databaseUrl === null) {
       const port = this.settings.dbPort === 0 ? await freePort() : this.settings.dbPort;
