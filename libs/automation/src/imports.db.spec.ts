@@ -415,7 +415,7 @@ describe('imports', () => {
     it.each<[string, string, string, Sent, number, string, string]>([
       ['a guest', 'flights', 'id\n1\n', { as: guest }, 401, 'import_needs_caller', 'Sign in, or use the service key, to import'],
       ['an unknown collection', 'flihgts', 'id\n1\n', {}, 404, 'collection_not_found', 'There is no collection "public.flihgts"; did you mean "flights"?'],
-      ['a collection of a schema that is not exposed', 'auth.users', 'id\n1\n', { as: service }, 404, 'collection_not_found', 'There is no collection "public.auth.users"'],
+      ['a collection of a schema that is not exposed', 'auth.users', 'id\n1\n', { as: service }, 404, 'collection_not_found', 'There is no collection "auth.users"'],
       ['a schema that is not exposed', 'users', 'id\n1\n', { as: service, schema: 'auth' }, 404, 'collection_not_found', 'Schema "auth" is not exposed'],
       ['a name with a NUL', 'fl\0ights', 'id\n1\n', {}, 404, 'collection_not_found', expect.stringContaining('There is no collection') as unknown as string],
       ['a collection without a grant', 'locked', 'id\n1\n', {}, 403, 'collection_not_writable', 'Role authenticated may not add rows to public.locked'],

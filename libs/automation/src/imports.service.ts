@@ -147,9 +147,11 @@ export class ImportsService {
     const target = name.includes('\0') ? null : await findTarget(this.database, inSchema, name, caller.role);
     if (target !== null) return target;
     const meant = closest(name, await listTargets(this.database, inSchema, caller.role));
+    // A schema that is not exposed was taken for a part of the name: the answer repeats what was asked for.
+    const asked = schema === undefined && collection.includes('.') ? collection : nameOf({ schema: inSchema, name });
     throw importFault('collection_not_found', {
-      message: `There is no collection "${shown(nameOf({ schema: inSchema, name }))}"${meant === null ? '' : `; did you mean "${meant}"?`}`,
-      hint: this.limits.dbSchemas.length > 1 ? `Exposed schemas: ${this.limits.dbSchemas.join(', ')}` : null,
+      message: `There is no collection "${shown(asked)}"${meant === null ? '' : `; did you mean "${meant}"?`}`,
+      hint: `An import fills a collection that is there: the console or a migration makes one. Exposed schemas: ${this.limits.dbSchemas.join(', ')}`,
     });
   }
 
