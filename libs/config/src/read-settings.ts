@@ -87,5 +87,10 @@ function readOne(row: Setting<unknown>, source: Source): unknown {
 
 function readFamily(prefix: string, read: NonNullable<Setting<unknown>['readMany']>, source: Source): unknown {
   const found = Object.entries(source).filter((entry): entry is [string, string] => entry[0].startsWith(prefix) && entry[0] !== prefix && entry[1] !== undefined);
-  return found.length === 0 ? undefined : read(Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), value])));
+  if (found.length === 0) return undefined;
+  try {
+    return read(Object.fromEntries(found.map(([name, value]) => [name.slice(prefix.length), value])));
+  } catch (error) {
+    throw new SettingError(`${prefix}${(error as Error).message}`, { cause: error });
+  }
 }

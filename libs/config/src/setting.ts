@@ -128,6 +128,11 @@ export function family(prefix: string, type: string, terms: Omit<Terms<Readonly<
   return { ...row, defaultText: 'none', readMany: (found) => ({ ...found }) };
 }
 
+/** As `family`, read into something else. @param read throws an `Error` whose message begins with the rest of the wrong name */
+export function familyOf<T>(prefix: string, type: string, terms: Terms<T>, read: (found: Readonly<Record<string, string>>) => T): Setting<T> {
+  return { ...setting<T>(`${prefix}*`, type, terms, () => terms.default), readMany: read };
+}
+
 /** One of a few words; `otherWords` are those that others use for one of them. */
 export function choice<C extends string>(name: string, choices: readonly C[], terms: Terms<C>, otherWords: Readonly<Record<string, C>> = {}): Setting<C> {
   return setting<C>(name, choices.join(' | '), terms, (value) => {

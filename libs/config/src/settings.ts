@@ -1,4 +1,5 @@
-import { address, bytes, choice, duration, family, flag, formed, integer, list, secret, text, url } from './setting.ts';
+import { readProviders, type ProviderSettings } from './read-providers.ts';
+import { address, bytes, choice, duration, family, familyOf, flag, formed, integer, list, secret, text, url } from './setting.ts';
 
 /** Every setting of the house. A new one is a row here and nowhere else; `docs/settings.md` is written from it. */
 export const settings = {
@@ -182,6 +183,53 @@ export const settings = {
   rateVerify: integer('GOTRUE_RATE_LIMIT_VERIFY', 1, 1_000_000, { default: 30, meaning: 'Verifications that one network may ask for in five minutes.' }),
   rateToken: integer('GOTRUE_RATE_LIMIT_TOKEN_REFRESH', 1, 1_000_000, { default: 150, meaning: 'Sign-ins that one network may make in five minutes. A refresh is never refused.' }),
   rateAnonymous: integer('GOTRUE_RATE_LIMIT_ANONYMOUS_USERS', 1, 1_000_000, { default: 30, meaning: 'Anonymous sign-ins that one network may make in an hour.' }),
+
+  // Second factors and passkeys
+  maxEnrolledFactors: integer('GOTRUE_MFA_MAX_ENROLLED_FACTORS', 0, 1000, { default: 10, meaning: 'Most second factors of a user, verified or not.' }),
+  maxVerifiedFactors: integer('GOTRUE_MFA_MAX_VERIFIED_FACTORS', 0, 1000, { default: 10, meaning: 'Most verified second factors of a user.' }),
+  factorChallengeSeconds: duration('GOTRUE_MFA_CHALLENGE_EXPIRY_DURATION', 10, 86_400, { default: 300, meaning: 'How long the challenge of a second factor is good.' }),
+  factorExpirySeconds: duration('GOTRUE_MFA_FACTOR_EXPIRY_DURATION', 10, 604_800, { default: 300, meaning: 'After how long a factor that was begun and never verified makes room for another.' }),
+  rateFactor: integer('GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY', 1, 1_000_000, { default: 15, meaning: 'Challenges and verifications of second factors that one network may ask for in a minute.' }),
+  totpEnrollEnabled: flag('GOTRUE_MFA_TOTP_ENROLL_ENABLED', { default: true, meaning: 'Allows an authenticator app as a new second factor.' }),
+  totpVerifyEnabled: flag('GOTRUE_MFA_TOTP_VERIFY_ENABLED', { default: true, meaning: 'Takes codes of authenticator apps.' }),
+  phoneFactorEnrollEnabled: flag('GOTRUE_MFA_PHONE_ENROLL_ENABLED', { default: false, meaning: 'Allows a phone as a new second factor.' }),
+  phoneFactorVerifyEnabled: flag('GOTRUE_MFA_PHONE_VERIFY_ENABLED', { default: false, meaning: 'Sends and takes codes of phone factors.' }),
+  phoneFactorOtpLength: integer('GOTRUE_MFA_PHONE_OTP_LENGTH', 6, 10, { default: 6, meaning: 'Digits of a phone factor’s code.' }),
+  phoneFactorPauseSeconds: duration('GOTRUE_MFA_PHONE_MAX_FREQUENCY', 0, 86_400, { default: 60, meaning: 'Shortest pause between two codes to one phone factor.' }),
+  phoneFactorTemplate: text('GOTRUE_MFA_PHONE_TEMPLATE', { default: 'Your code is {{ .Code }}', meaning: 'The text message with a phone factor’s code.' }),
+  webauthnFactorEnrollEnabled: flag('GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED', { default: true, meaning: 'Allows a security key (WebAuthn) as a new second factor.' }),
+  webauthnFactorVerifyEnabled: flag('GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED', { default: true, meaning: 'Takes proofs of security keys.' }),
+  recoveryCodesEnrollEnabled: flag('GOTRUE_MFA_RECOVERY_CODES_ENROLL_ENABLED', { default: true, meaning: 'Allows recovery codes to whoever has another second factor.' }),
+  recoveryCodesVerifyEnabled: flag('GOTRUE_MFA_RECOVERY_CODES_VERIFY_ENABLED', { default: true, meaning: 'Takes recovery codes.' }),
+  recoveryCodesCount: integer('GOTRUE_MFA_RECOVERY_CODES_COUNT', 4, 16, { default: 10, meaning: 'How many recovery codes a set has.' }),
+  recoveryCodeLength: integer('GOTRUE_MFA_RECOVERY_CODES_CODE_LENGTH', 13, 32, { default: 16, meaning: 'Letters of a recovery code.' }),
+  recoveryCodesAttempts: integer('GOTRUE_MFA_RECOVERY_CODES_MAX_VERIFY_ATTEMPTS', 3, 15, { default: 5, meaning: 'Wrong recovery codes before a user’s are locked.' }),
+  recoveryCodesLockSeconds: duration('GOTRUE_MFA_RECOVERY_CODES_LOCKOUT_DURATION', 60, 86_400, { default: 900, meaning: 'In how long a locked set is as good as new; one attempt more comes back evenly within it.' }),
+  passkeysEnabled: flag('GOTRUE_PASSKEY_ENABLED', { default: true, meaning: 'Allows passkeys: sign-in without a password or an address.' }),
+  maxPasskeys: integer('GOTRUE_PASSKEY_MAX_PASSKEYS_PER_USER', 0, 1000, { default: 10, meaning: 'Most passkeys of a user.' }),
+  ratePasskey: integer('GOTRUE_RATE_LIMIT_PASSKEY', 1, 1_000_000, { default: 30, meaning: 'Sign-ins by passkey that one network may begin or end in five minutes.' }),
+  relyingPartyId: text('GOTRUE_WEBAUTHN_RP_ID', { default: null, defaultText: 'the host of SITE_URL', meaning: 'Domain that passkeys and security keys belong to. Changing it leaves all of them behind.' }),
+  relyingPartyName: text('GOTRUE_WEBAUTHN_RP_DISPLAY_NAME', { default: null, defaultText: 'the host of SITE_URL', meaning: 'Name of the application that a browser shows with them.' }),
+  relyingPartyOrigins: list('GOTRUE_WEBAUTHN_RP_ORIGINS', { default: [], defaultText: 'that of SITE_URL', meaning: 'Origins of the pages that may ask for them, such as `https://app.example.com`.' }),
+  webauthnChallengeSeconds: duration('GOTRUE_WEBAUTHN_CHALLENGE_EXPIRY_DURATION', 10, 3600, { default: 300, meaning: 'How long the challenge of a passkey is good.' }),
+
+  // Other providers
+  providers: familyOf<Readonly<Record<string, ProviderSettings>>>('GOTRUE_EXTERNAL_', 'a family, see `docs/auth/providers.md`', {
+    default: {},
+    defaultText: 'none',
+    isSecret: true,
+    meaning: 'Providers by which users sign in, `<NAME>` being `GOOGLE`, `GITHUB`, … or a name of your own for an OpenID Connect issuer: `<NAME>_ENABLED`, `_CLIENT_ID` (several by commas), `_SECRET`, `_REDIRECT_URI`, `_URL` (the issuer), `_SCOPES`, `_SKIP_NONCE_CHECK`, `_EMAIL_OPTIONAL`.',
+  }, readProviders),
+  idTokenIssuers: list('GOTRUE_EXTERNAL_ALLOWED_ID_TOKEN_ISSUERS', { default: [], defaultText: 'none', meaning: 'Issuers besides the providers’ whose ID tokens sign users in, with the client id that the request names.' }),
+  iosBundleId: text('GOTRUE_EXTERNAL_IOS_BUNDLE_ID', { default: null, meaning: 'Bundle of an iOS application: ID tokens of Apple for it are taken too.' }),
+  manualLinkingEnabled: flag('GOTRUE_SECURITY_MANUAL_LINKING_ENABLED', { default: false, meaning: 'Lets users link and unlink the ways by which they sign in.' }),
+
+  // The project as a provider for others
+  oauthServerEnabled: flag('GOTRUE_OAUTH_SERVER_ENABLED', { default: false, meaning: 'Lets other applications sign their users in here: OAuth 2.1 and OpenID Connect.' }),
+  oauthServerRegistration: flag('GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION', { default: false, meaning: 'Lets everybody register an application (RFC 7591).' }),
+  oauthServerPath: formed('GOTRUE_OAUTH_SERVER_AUTHORIZATION_PATH', 'a path such as /oauth/consent', /^\/[\w\-./~]*$/, { default: '/oauth/consent', meaning: 'Page below SITE_URL where a user agrees; it is given `?authorization_id=…`.' }),
+  oauthServerScope: text('GOTRUE_OAUTH_SERVER_DEFAULT_SCOPE', { default: 'email', meaning: 'Scope of an application that asks for none.' }),
+  oauthServerSeconds: duration('GOTRUE_OAUTH_SERVER_AUTHORIZATION_TTL', 30, 3600, { default: 600, meaning: 'How long a user may take to agree, and again how long the application may take to exchange its code.' }),
 
   // Mail and text messages
   smtpHost: text('GOTRUE_SMTP_HOST', { default: null, defaultText: 'none: mails land in the mailbox', meaning: 'SMTP server that takes mails.', synonyms: ['SMTP_HOST'] }),
