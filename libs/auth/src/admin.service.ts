@@ -159,12 +159,13 @@ async function setAddresses(tx: OpenAccounts, account: Account, terms: { email: 
   return phone === null ? mailed : setPhone(tx, mailed, phone, request.phoneConfirm);
 }
 
-async function setPhone(tx: OpenAccounts, { user, identities }: Account, phone: string, isVerified: boolean): Promise<Account> {
+async function setPhone(tx: OpenAccounts, account: Account, phone: string, isVerified: boolean): Promise<Account> {
+  const { user, identities } = account;
   user.phone = phone;
   const identity = identities.find(({ provider }) => provider === 'phone');
-  if (identity === undefined) return { user, identities: [...identities, await tx.addIdentity(user.id, 'phone', phoneClaims(user.id, phone, isVerified))] };
+  if (identity === undefined) return { ...account, identities: [...identities, await tx.addIdentity(user.id, 'phone', phoneClaims(user.id, phone, isVerified))] };
   identity.identityData = { ...identity.identityData, phone, phone_verified: isVerified };
-  return { user, identities };
+  return account;
 }
 
 function setRest(user: User, { role, appMetadata, userMetadata }: AdminChanges, ban: Ban): void {

@@ -6,7 +6,7 @@ import { fault } from './faults.ts';
 
 type LimitSettings = Pick<
   Settings,
-  'guessesPerAccount' | 'guessesPerNetwork' | 'rateOtp' | 'rateVerify' | 'rateToken' | 'rateAnonymous' | 'rateMail' | 'rateSms' | 'smtpHost' | 'mailPauseSeconds' | 'smsPauseSeconds'
+  'guessesPerAccount' | 'guessesPerNetwork' | 'rateOtp' | 'rateVerify' | 'rateToken' | 'rateAnonymous' | 'rateFactor' | 'ratePasskey' | 'rateMail' | 'rateSms' | 'smtpHost' | 'mailPauseSeconds' | 'smsPauseSeconds'
 >;
 
 /** A guess that was counted before it was known to be right. */
@@ -49,10 +49,11 @@ export class Limits {
   }
 
   /** Counts a request of a network. From loopback nothing is counted: there a proxy stands for everybody, or a developer for nobody. */
-  async request(what: 'otp' | 'verify' | 'token' | 'anonymous', { address }: Device): Promise<void> {
+  async request(what: 'otp' | 'verify' | 'token' | 'anonymous' | 'factor' | 'passkey', { address }: Device): Promise<void> {
     if (address === null || isLoopback(address)) return;
-    const { rateOtp, rateVerify, rateToken, rateAnonymous } = this.settings;
-    const [most, seconds] = { otp: [rateOtp, 300], verify: [rateVerify, 300], token: [rateToken, 300], anonymous: [rateAnonymous, 3600] }[what] as [number, number];
+    const { rateOtp, rateVerify, rateToken, rateAnonymous, rateFactor, ratePasskey } = this.settings;
+    const rates = { otp: [rateOtp, 300], verify: [rateVerify, 300], token: [rateToken, 300], anonymous: [rateAnonymous, 3600], factor: [rateFactor, 60], passkey: [ratePasskey, 300] } as const;
+    const [most, seconds] = rates[what];
     await this.take([bucket(`request ${what}`, networkOf(address), most, seconds)], 'over_request_rate_limit', 'Request rate limit reached');
   }
 
@@ -66,10 +67,13 @@ export class Limits {
     await this.send('over_email_send_rate_limit', bucket(`mail ${kind}`, address.toLowerCase(), 1, mailPauseSeconds), most === null ? null : bucket('mail', '', most, 3600));
   }
 
-  /** @throws Fault `over_sms_send_rate_limit` */
-  async text(phone: string): Promise<void> {
-    const { smsPauseSeconds, rateSms } = this.settings;
-    await this.send('over_sms_send_rate_limit', bucket('text', phone, 1, smsPauseSeconds), rateSms === null ? null : bucket('text', '', rateSms, 3600));
+  /**
+   * Counts a text message to a number; those of second factors have a pause of their own.
+   * @throws Fault `over_sms_send_rate_limit`
+   */
+  async text(phone: string, kind = 'text', pauseSeconds = this.settings.smsPauseSeconds): Promise<void> {
+    const { rateSms } = this.settings;
+    await this.send('over_sms_send_rate_limit', bucket(kind, phone, 1, pauseSeconds), rateSms === null ? null : bucket('text', '', rateSms, 3600));
   }
 
   private async send(code: 'over_email_send_rate_limit' | 'over_sms_send_rate_limit', pause: Bucket, whole: Bucket | null): Promise<void> {

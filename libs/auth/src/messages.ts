@@ -24,6 +24,8 @@ export interface TextMessage {
   readonly channel: 'sms' | 'whatsapp';
   readonly code: string;
   readonly user: User;
+  /** Of a second factor: its own template. */
+  readonly factorTemplate?: string;
 }
 
 /** Who delivers instead of us: a project's own hooks. They run in the transaction that needs the message; what they throw is its end. */
@@ -71,8 +73,8 @@ export class Messages {
       await this.hooks.text(tx, message);
       return '';
     }
-    const { to, channel, code } = message;
-    const text = fillTemplate(parseTemplate(this.settings.smsTemplate), { Code: code }, 'text');
+    const { to, channel, code, factorTemplate } = message;
+    const text = fillTemplate(parseTemplate(factorTemplate ?? this.settings.smsTemplate), { Code: code }, 'text');
     return writeMessage(tx, { channel: channel satisfies Channel, kind: 'code', recipient: to, subject: '', text, html: null, code, link: null }, 'mailbox');
   }
 

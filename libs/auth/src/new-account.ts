@@ -61,17 +61,18 @@ export function confirmPhone(user: User): void {
 }
 
 /** Takes the account's address or number, as it is now, for a way by which it signs in. */
-export async function holdIdentity(tx: OpenAccounts, { user, identities }: Account, provider: OwnProvider, isVerified: boolean): Promise<Account> {
+export async function holdIdentity(tx: OpenAccounts, account: Account, provider: OwnProvider, isVerified: boolean): Promise<Account> {
+  const { user, identities } = account;
   const { email = null, phone = null } = user;
   const claims = claimsOf(user.id, { email, phone }, provider, isVerified);
   const known = identities.find((identity) => identity.provider === provider);
   addProvider(user, provider);
-  if (known === undefined) return { user, identities: [...identities, await tx.addIdentity(user.id, provider, claims)] };
+  if (known === undefined) return { ...account, identities: [...identities, await tx.addIdentity(user.id, provider, claims)] };
   const flag = provider === 'email' ? { email, email_verified: isVerified } : { phone, phone_verified: isVerified };
   known.identityData = { ...known.identityData, ...flag };
   // Generated in the database; the answer shows it before it is read again.
   if (provider === 'email') known.email = email;
-  return { user, identities };
+  return account;
 }
 
 /** `app_metadata` names the first way of signing in, and all of them. */

@@ -1,4 +1,4 @@
-import type { Account, Identity, User } from '@mainstay/persistence';
+import type { Account, Factor, Identity, User } from '@mainstay/persistence';
 
 /** A user as the wire shows one. A field that would be empty is left out, but for those that clients read without asking. */
 export type UserView = Readonly<Record<string, unknown>> & { readonly id: string };
@@ -7,9 +7,10 @@ export type UserView = Readonly<Record<string, unknown>> & { readonly id: string
 export interface Viewable {
   readonly user: Partial<User> & Pick<User, 'id' | 'isAnonymous'>;
   readonly identities: Account['identities'];
+  readonly factors?: Account['factors'];
 }
 
-export function viewUser({ user, identities }: Viewable): UserView {
+export function viewUser({ user, identities, factors = [] }: Viewable): UserView {
   return {
     id: user.id,
     aud: user.aud ?? 'authenticated',
@@ -31,6 +32,7 @@ export function viewUser({ user, identities }: Viewable): UserView {
     app_metadata: user.rawAppMetaData ?? {},
     user_metadata: user.rawUserMetaData ?? {},
     identities: identities.map(viewIdentity),
+    ...(factors.length === 0 ? {} : { factors: factors.map(viewFactor) }),
     created_at: user.createdAt,
     updated_at: user.updatedAt,
     ...given('banned_until', user.bannedUntil),
@@ -50,6 +52,20 @@ function viewIdentity(identity: Identity): Readonly<Record<string, unknown>> {
     created_at: identity.createdAt,
     updated_at: identity.updatedAt,
     ...given('email', identity.email),
+  };
+}
+
+/** A second factor as its owner and an administrator see it: never what it is checked by. */
+export function viewFactor(factor: Factor): Readonly<Record<string, unknown>> {
+  return {
+    id: factor.id,
+    ...given('friendly_name', factor.friendlyName),
+    factor_type: factor.type,
+    status: factor.status,
+    phone: factor.phone ?? '',
+    created_at: factor.createdAt,
+    updated_at: factor.updatedAt,
+    last_challenged_at: factor.lastChallengedAt,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Settings } from '@mainstay/config';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { LockMode, type EntityDictionary, type RequiredEntityData } from '@mikro-orm/core';
 import { AuthSession } from './auth-session.entity.ts';
+import { listFactors, type Factor } from './factors.ts';
 import { Identity } from './identity.entity.ts';
 import { houseError, makeAccountsOrm } from './orm.ts';
 import { RefreshToken } from './refresh-token.entity.ts';
@@ -47,6 +48,8 @@ export interface TokenInFamily {
 export interface Account {
   readonly user: User;
   readonly identities: readonly Identity[];
+  /** Its second factors; a new account has none. */
+  readonly factors?: readonly Factor[];
 }
 
 /** The accounts of `/auth/v1`, on Supabase's public tables. */
@@ -85,7 +88,7 @@ export class Accounts {
   async find(id: string): Promise<Account | null> {
     return this.ask(async (em) => {
       const user = await em.findOne(User, { id });
-      return user === null ? null : { user, identities: await identitiesOf(em, [id]) };
+      return user === null ? null : { user, ...(await belongingsOf(em, id)) };
     });
   }
 
@@ -103,7 +106,9 @@ export class Accounts {
     return this.ask(async (em) => {
       const [users, total] = await em.findAndCount(User, {}, { orderBy: { createdAt: 'desc nulls last', id: 'asc' }, limit: perPage, offset: (page - 1) * perPage });
       const identities = await identitiesOf(em, users.map(({ id }) => id));
-      return { accounts: users.map((user) => ({ user, identities: identities.filter(({ userId }) => userId === user.id) })), total };
+      const factors = await factorsOf(em, users.map(({ id }) => id));
+      const ofUser = ({ id }: User) => ({ identities: identities.filter(({ userId }) => userId === id), factors: factors.filter(({ userId }) => userId === id) });
+      return { accounts: users.map((user) => ({ user, ...ofUser(user) })), total };
     });
   }
 
@@ -148,9 +153,9 @@ export class OpenAccounts {
   }
 
   /** Writes a way by which the account signs in; `email` and `phone` are known at "their provider" by the user's own id. */
-  async addIdentity(userId: string, provider: 'email' | 'phone', identityData: Record<string, unknown>): Promise<Identity> {
+  async addIdentity(userId: string, provider: string, identityData: Record<string, unknown>, providerId = userId): Promise<Identity> {
     const now = new Date();
-    const added = this.em.create(Identity, { id: randomUUID(), providerId: userId, userId, provider, identityData, lastSignInAt: now, createdAt: now, updatedAt: now });
+    const added = this.em.create(Identity, { id: randomUUID(), providerId, userId, provider, identityData, lastSignInAt: now, createdAt: now, updatedAt: now });
     await this.em.persist(added).flush();
     await this.em.refresh(added);
     return added;
@@ -159,12 +164,12 @@ export class OpenAccounts {
   /** An account whose row nobody else changes until this transaction ends. */
   async lock(id: string): Promise<Account | null> {
     const user = await this.em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE });
-    return user === null ? null : { user, identities: await identitiesOf(this.em, [id]) };
+    return user === null ? null : { user, ...(await belongingsOf(this.em, id)) };
   }
 
   async find(id: string): Promise<Account | null> {
     const user = await this.em.findOne(User, { id });
-    return user === null ? null : { user, identities: await identitiesOf(this.em, [id]) };
+    return user === null ? null : { user, ...(await belongingsOf(this.em, id)) };
   }
 
   /** Runs SQL of ours in this transaction, as `Transaction.rows` does; what other files keep beside the accounts is written so. */
@@ -222,8 +227,9 @@ export class OpenAccounts {
     await this.em.execute('delete from auth.one_time_tokens where user_id = ?', [userId]);
   }
 
-  /** Deletes the second factors of a user. */
+  /** Deletes the second factors and the passkeys of a user. */
   async dropFactors(userId: string): Promise<void> {
+    await this.em.execute('delete from auth.webauthn_credentials where user_id = ?', [userId]);
     await this.em.execute('delete from auth.mfa_factors where user_id = ?', [userId]);
   }
 }
@@ -236,6 +242,14 @@ function rowsOf<R extends object>(em: EntityManager, text: string, values: reado
     return '?';
   });
   return em.execute<R[]>(marked, bound);
+}
+
+async function belongingsOf(em: EntityManager, userId: string): Promise<Omit<Account, 'user'>> {
+  return { identities: await identitiesOf(em, [userId]), factors: await factorsOf(em, [userId]) };
+}
+
+function factorsOf(em: EntityManager, userIds: readonly string[]): Promise<Factor[]> {
+  return listFactors({ rows: (text, values) => rowsOf(em, text, values ?? []) }, userIds);
 }
 
 async function identitiesOf(em: EntityManager, userIds: readonly string[]): Promise<Identity[]> {

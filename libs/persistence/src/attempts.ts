@@ -29,8 +29,8 @@ export async function returnAttempt(tx: Pick<Transaction, 'rows'>, digest: Uint8
   await tx.rows('select mainstay_internal.return_attempt($1::text::bytea, $2::boolean)', [`\\x${Buffer.from(digest).toString('hex')}`, how === 'all']);
 }
 
-/** Forgets buckets that have run empty, and codes, links and flows that are long over; says how many. */
+/** Forgets buckets that have run empty, and codes, links, flows and challenges that are long over; says how many. */
 export async function sweepAccounts(tx: Pick<Transaction, 'rows'>, limit = 5000): Promise<number> {
-  const [row] = await tx.rows<{ gone: number }>('select mainstay_internal.sweep_attempts($1) + mainstay_internal.sweep_accounts($1) as gone', [limit]);
+  const [row] = await tx.rows<{ gone: number }>('select mainstay_internal.sweep_attempts($1) + mainstay_internal.sweep_accounts($1) + mainstay_internal.sweep_factors($1) as gone', [limit]);
   return row!.gone;
 }

@@ -40,3 +40,12 @@ export {
 } from './messages.ts';
 export { findToken, keepToken, listTokensTo, spendToken, type OneTimeToken, type TokenType } from './one-time-tokens.ts';
 export { listSessions, sessionStanding, type KeptSession, type SessionStanding } from './sessions.ts';
+export {
+  addChallenge, addFactor, countRecoveryCodes, dropFactor, dropUnverifiedFactors, endLowSessions, keepRecoveryCodes, listFactorCredentials, listFactors, lockChallenge, lockFactor, lowerSessions, raiseSession,
+  renameFactor, sealFactor, spendChallenge, spendRecoveryCode, takeStep, verifyFactor, type Factor, type FactorChallenge, type FactorDraft, type FactorType, type FactorWithSecret,
+} from './factors.ts';
+export {
+  addPasskey, beginPasskey, dropPasskey, findPasskey, listPasskeys, lockPasskey, renamePasskey, takePasskeyChallenge, usePasskey, type Passkey, type PasskeyChallenge, type PasskeyCredential, type PasskeyDraft,
+} from './passkeys.ts';
+export { dropIdentity, dropOtherIdentities, findIdentityOwner, isEmailTaken, listOwnersOfEmail } from './identities.ts';
+export { beginOutwardFlow, referrerOf, takeOutwardFlow, type OutwardFlow } from './outward-flows.ts';

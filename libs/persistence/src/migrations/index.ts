@@ -10,7 +10,8 @@ import { collectionMaker } from './0021-collections.ts';
 import { keptReplies } from './0030-kept-replies.ts';
 import { messageTables } from './0040-messages.ts';
 import { attemptCounters } from './0041-attempts.ts';
+import { factorTables } from './0042-factors.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables];
