@@ -1,0 +1,154 @@
+import { createServerClient } from '@supabase/ssr';
+import { createClient, type SupabaseClient } from '@supabase/supabase-js';
+import { startStack, type Stack } from './stack.ts';
+
+interface Message {
+  readonly id: string;
+  readonly kind: string;
+  readonly code: string;
+  readonly link: string;
+}
+
+const password = 'correct horse battery staple';
+
+describe('accounts, with unmodified supabase-js', () => {
+  let stack: Stack;
+  let service: SupabaseClient;
+  let count = 0;
+
+  const client = (flowType: 'implicit' | 'pkce' = 'implicit', storage = new Map<string, string>()): SupabaseClient =>
+    createClient(stack.url, stack.publishableKey, {
+      auth: {
+        flowType,
+        autoRefreshToken: false,
+        detectSessionInUrl: false,
+        storage: { getItem: (key) => storage.get(key) ?? null, setItem: (key, value) => void storage.set(key, value), removeItem: (key) => void storage.delete(key) },
+      },
+    });
+  const freshEmail = (): string => `user-${(count += 1)}@example.org`;
+
+  const newest = async (to: string): Promise<Message> => {
+    const answer = await fetch(`${stack.url}/mailbox/v1/messages?to=${encodeURIComponent(to)}`, { headers: { apikey: stack.secretKey } });
+    expect(answer.status).toBe(200);
+    return ((await answer.json()) as Message[])[0]!;
+  };
+  const follow = async (link: string): Promise<URL> => new URL((await fetch(link, { redirect: 'manual' })).headers.get('location')!);
+  const hashOf = ({ link }: Message): string => new URL(link).searchParams.get('token')!;
+  const ok = <T extends { error: unknown }>(answer: T): T => {
+    expect(answer.error).toBeNull();
+    return answer;
+  };
+
+  const signedIn = async (): Promise<{ supabase: SupabaseClient; email: string }> => {
+    const [supabase, email] = [client(), freshEmail()];
+    ok(await service.auth.admin.createUser({ email, password, email_confirm: true }));
+    ok(await supabase.auth.signInWithPassword({ email, password }));
+    return { supabase, email };
+  };
+
+  beforeAll(async () => {
+    stack = await startStack({
+      environment: {
+        GOTRUE_SMTP_MAX_FREQUENCY: '0', GOTRUE_SMS_MAX_FREQUENCY: '0', GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true', GOTRUE_EXTERNAL_PHONE_ENABLED: 'true',
+        GOTRUE_URI_ALLOW_LIST: 'https://app.test/**',
+      },
+    });
+    service = createClient(stack.url, stack.secretKey, { auth: { persistSession: false, autoRefreshToken: false } });
+  });
+  afterAll(() => stack.stop());
+
+  it('sign-up waits for its confirmation, by a code', async () => {
+    const [supabase, email] = [client(), freshEmail()];
+    const { data } = ok(await supabase.auth.signUp({ email, password, options: { data: { name: 'Ada' } } }));
+    expect(data.session).toBeNull();
+    expect((await supabase.auth.signInWithPassword({ email, password })).error).toMatchObject({ code: 'email_not_confirmed' });
+    const verified = ok(await supabase.auth.verifyOtp({ email, token: (await newest(email)).code, type: 'signup' }));
+    expect(verified.data.user).toMatchObject({ id: data.user!.id, user_metadata: { name: 'Ada' } });
+    expect((await supabase.auth.getClaims()).data?.claims.sub).toBe(data.user!.id);
+  });
+
+  it('sign-up by a link, with proof', async () => {
+    const [supabase, email] = [client('pkce'), freshEmail()];
+    ok(await supabase.auth.signUp({ email, password, options: { emailRedirectTo: 'https://app.test/callback' } }));
+    const target = await follow((await newest(email)).link);
+    expect(target.origin + target.pathname).toBe('https://app.test/callback');
+    const code = target.searchParams.get('code')!;
+    expect((await client('pkce').auth.exchangeCodeForSession(code)).error).not.toBeNull();
+    expect(ok(await supabase.auth.exchangeCodeForSession(code)).data.user).toMatchObject({ email });
+  });
+
+  it('a magic link and a code, by mail and by text message', async () => {
+    const email = freshEmail();
+    ok(await client().auth.signInWithOtp({ email }));
+    ok(await client().auth.verifyOtp({ token_hash: hashOf(await newest(email)), type: 'email' }));
+    expect((await client().auth.signInWithOtp({ email: freshEmail(), options: { shouldCreateUser: false } })).error).toMatchObject({ code: 'otp_disabled' });
+    const phone = '4915112345678';
+    expect(ok(await client().auth.signInWithOtp({ phone })).data.messageId).toBeTruthy();
+    expect(ok(await client().auth.verifyOtp({ phone, token: (await newest(phone)).code, type: 'sms' })).data.user).toMatchObject({ phone });
+  });
+
+  it('a forgotten password is replaced', async () => {
+    const { email } = await signedIn();
+    const supabase = client('pkce');
+    ok(await supabase.auth.resetPasswordForEmail(email, { redirectTo: 'https://app.test/reset' }));
+    ok(await supabase.auth.exchangeCodeForSession((await follow((await newest(email)).link)).searchParams.get('code')!));
+    ok(await supabase.auth.updateUser({ password: 'a new password' }));
+    ok(await client().auth.signInWithPassword({ email, password: 'a new password' }));
+    expect((await client().auth.verifyOtp({ email, token: '000000', type: 'recovery' })).error).toMatchObject({ code: 'otp_expired', message: 'Token has expired or is invalid' });
+  });
+
+  it('a guest becomes a user', async () => {
+    const [supabase, email] = [client(), freshEmail()];
+    const guest = ok(await supabase.auth.signInAnonymously()).data.user!;
+    expect(guest.is_anonymous).toBe(true);
+    ok(await supabase.auth.updateUser({ email }));
+    const { data } = ok(await supabase.auth.verifyOtp({ email, token: (await newest(email)).code, type: 'email_change' }));
+    expect(data.user).toMatchObject({ id: guest.id, email, is_anonymous: false });
+    ok(await supabase.auth.updateUser({ password }));
+    ok(await client().auth.signInWithPassword({ email, password }));
+  });
+
+  it('a new address is confirmed by both mailboxes, a nonce comes when it is asked for, and a confirmation again', async () => {
+    const { supabase, email } = await signedIn();
+    const next = freshEmail();
+    expect(ok(await supabase.auth.updateUser({ email: next })).data.user!.new_email).toBe(next);
+    ok(await supabase.auth.resend({ email, type: 'email_change' }));
+    expect(ok(await client().auth.verifyOtp({ token_hash: hashOf(await newest(email)), type: 'email_change' })).data.session).toBeNull();
+    ok(await supabase.auth.verifyOtp({ token_hash: hashOf(await newest(next)), type: 'email_change' }));
+    ok(await supabase.auth.reauthenticate());
+    expect((await newest(next)).kind).toBe('reauthentication');
+    ok(await supabase.auth.updateUser({ password: 'a new password', nonce: (await newest(next)).code }));
+  });
+
+  it('the administration invites and makes links', async () => {
+    const email = freshEmail();
+    ok(await service.auth.admin.inviteUserByEmail(email, { redirectTo: 'https://app.test/join' }));
+    expect((await follow((await newest(email)).link)).hash).toContain('type=invite');
+    const { data } = ok(await service.auth.admin.generateLink({ type: 'magiclink', email, options: { redirectTo: 'https://app.test/x' } }));
+    expect(data.properties).toMatchObject({ redirect_to: 'https://app.test/x', verification_type: 'magiclink' });
+    ok(await client().auth.verifyOtp({ token_hash: data.properties!.hashed_token, type: 'magiclink' }));
+  });
+
+  it('a server that renders pages keeps the session in cookies', async () => {
+    const { email } = await signedIn();
+    /** What the browser holds; each request makes a client of its own, as a server does. */
+    const jar = new Map<string, string>();
+    const onServer = (): SupabaseClient =>
+      createServerClient(stack.url, stack.publishableKey, {
+        cookies: {
+          getAll: () => [...jar].map(([name, value]) => ({ name, value })),
+          setAll: (cookies) => cookies.forEach(({ name, value, options }) => (options.maxAge === 0 ? jar.delete(name) : jar.set(name, value))),
+        },
+      }) as unknown as SupabaseClient;
+
+    ok(await onServer().auth.signInWithOtp({ email, options: { emailRedirectTo: 'https://app.test/auth/callback' } }));
+    expect([...jar.keys()].some((name) => name.endsWith('code-verifier'))).toBe(true);
+    const code = (await follow((await newest(email)).link)).searchParams.get('code')!;
+    ok(await onServer().auth.exchangeCodeForSession(code));
+    expect(ok(await onServer().auth.getUser()).data.user).toMatchObject({ email });
+    expect(ok(await onServer().auth.refreshSession()).data.session).not.toBeNull();
+    expect((await onServer().auth.getClaims()).data?.claims.email).toBe(email);
+    ok(await onServer().auth.signOut());
+    expect((await onServer().auth.getUser()).data.user).toBeNull();
+  });
+});
