@@ -25,6 +25,7 @@ import { Readiness } from './readiness.ts';
 import { RestController } from './rest.controller.ts';
 import { RestFilter } from './rest.filter.ts';
 import { settingsToken } from './settings-token.ts';
+import { SignInSettingsController } from './sign-in-settings.controller.ts';
 import { SurfaceFilter } from './surface.filter.ts';
 
 /** The pool of the login `authenticator`: data requests, each under the role of its caller. */
@@ -48,7 +49,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
