@@ -1,14 +1,14 @@
-import { parseArgs } from 'node:util';
 import { readSettings, type Settings } from '@mainstay/config';
 import { makeDatabase } from '@mainstay/persistence';
 import { SchemasMissing, typesOfDatabase } from '@mainstay/rest';
 import { Explained } from './explained.ts';
+import { flag, readOptions, text, wayToHelp } from './options.ts';
 
 /** `mainstay gen types`: prints `database.types.ts` for supabase-js. Gives the exit status. */
 export async function genCommand(args: string[], settings: Settings): Promise<number> {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = readOptions('gen', args, { schema: { type: 'string', short: 's', multiple: true }, lang: text, 'db-url': text, local: flag }, 2);
   const [what, language] = positionals;
-  if (what !== 'types' || positionals.length > 2) throw new Explained('Say what to write: npm run mainstay -- gen types');
+  if (what !== 'types') throw new Explained(`Say what to write: npm run mainstay -- gen types\n${wayToHelp('gen')}`);
   const wanted = language ?? values.lang ?? 'typescript';
   if (wanted !== 'typescript') throw new Explained(`There are types for typescript only, and none for "${wanted}".`);
   const place = settingsWith(settings, values['db-url']);
@@ -20,14 +20,6 @@ export async function genCommand(args: string[], settings: Settings): Promise<nu
     throw error instanceof SchemasMissing ? new Explained(error.message, { cause: error }) : error;
   } finally {
     await database.close();
-  }
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { schema: { type: 'string', short: 's', multiple: true }, lang: { type: 'string' }, 'db-url': { type: 'string' }, local: { type: 'boolean' } } });
-  } catch (error) {
-    throw new Explained((error as Error).message, { cause: error });
   }
 }
 
