@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
-import type { Account, Accounts, Metadata, OpenAccounts, User } from '@mainstay/persistence';
+import { listAudit, type Account, type Accounts, type AuditSearch, type Device, type KeptAuditEntry, type Metadata, type OpenAccounts, type User, type UserSearch } from '@mainstay/persistence';
+import { auditAdmin } from './audit.ts';
 import { fault } from './faults.ts';
 import { mergeMetadata, refuseUnstorable } from './metadata.ts';
 import { claimsOf, confirmEmail } from './new-account.ts';
@@ -27,16 +28,16 @@ export interface AdminChanges {
   readonly banDuration: string;
 }
 
-/** One page of users, with what a pager needs to know. */
-export interface UserPage {
-  readonly users: readonly UserView[];
+/** One page of a list, with what a pager needs to know. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
   readonly total: number;
   readonly page: number;
   readonly perPage: number;
   readonly lastPage: number;
 }
 
-/** Most users that one page holds, whatever is asked. */
+/** The most that one page holds, whatever is asked. */
 const maxPerPage = 1000;
 
 const uuidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -50,23 +51,38 @@ export class AdminService {
     private readonly settings: Pick<Settings, 'jwtAudience' | 'passwordMinLength'>,
   ) {}
 
-  async list(page: number, perPage: number): Promise<UserPage> {
+  async list(search: UserSearch): Promise<Page<UserView>> {
+    refuseUnstorable(search.filter, 'filter');
+    const { page, perPage } = search;
     const size = Math.min(perPage, maxPerPage);
-    const { accounts, total } = await this.accounts.page(page, size);
-    return { users: accounts.map(viewUser), total, page, perPage: size, lastPage: Math.ceil(total / size) };
+    const { accounts, total } = await this.accounts.page({ ...search, perPage: size });
+    return { items: accounts.map(viewUser), total, page, perPage: size, lastPage: Math.ceil(total / size) };
+  }
+
+  /** What happened to accounts, newest first. */
+  async audit(search: AuditSearch): Promise<Page<KeptAuditEntry>> {
+    refuseUnstorable(search.text, 'query');
+    const { page, perPage } = search;
+    const size = Math.min(perPage, maxPerPage);
+    const { entries, total } = await listAudit(this.accounts, { ...search, perPage: size });
+    return { items: entries, total, page, perPage: size, lastPage: Math.ceil(total / size) };
   }
 
   async get(id: string): Promise<UserView> {
     return viewUser(await this.find(id));
   }
 
-  async create(request: AdminChanges): Promise<UserView> {
+  async create(request: AdminChanges, device: Device): Promise<UserView> {
     const draft = this.checkedDraft(request);
     const encryptedPassword = request.passwordHash !== '' ? request.passwordHash : await this.passwords.hash(draft.password);
-    return saving('Database error creating new user', () => this.accounts.transaction(async (tx) => viewUser(await this.add(tx, request, draft, encryptedPassword))));
+    return saving('Database error creating new user', () => this.accounts.transaction(async (tx) => {
+      const account = await this.add(tx, request, draft, encryptedPassword);
+      await auditAdmin(tx, 'user_signedup', account.user, device);
+      return viewUser(account);
+    }));
   }
 
-  async update(id: string, request: AdminChanges): Promise<UserView> {
+  async update(id: string, request: AdminChanges, device: Device): Promise<UserView> {
     const { email, phone } = this.checkedAddresses(request);
     const ban = banFrom(request.banDuration);
     const passwordHash = request.password === null ? null : await this.newHash(request.password);
@@ -77,17 +93,20 @@ export class AdminService {
       if (passwordHash !== null) await setPassword(tx, account.user, passwordHash);
       const addressed = await setAddresses(tx, account, { email, phone, request });
       setRest(addressed.user, request, ban);
+      await auditAdmin(tx, 'user_modified', addressed.user, device);
       await tx.write();
       return viewUser(addressed);
     }));
   }
 
   /** Deletes a user. Softly: the row stays for those who reference it, and holds nothing by which the person is known. */
-  async remove(id: string, isSoft: boolean): Promise<void> {
+  async remove(id: string, isSoft: boolean, device: Device): Promise<void> {
     await this.find(id);
     await saving('Database error deleting user', () => this.accounts.transaction(async (tx) => {
       const account = await tx.lock(id);
       if (account === null) throw fault('user_not_found');
+      // Before: it names the person, and afterwards nothing does.
+      await auditAdmin(tx, 'user_deleted', account.user, device);
       if (!isSoft) return tx.remove(account.user);
       if (!(account.user.deletedAt instanceof Date)) await forget(tx, account);
     }));
@@ -106,7 +125,7 @@ export class AdminService {
     if (email === null && phone === null) throw fault('validation_failed', { message: 'Cannot create a user without either an email or phone' });
     if (password !== null && passwordHash !== '') throw fault('validation_failed', { message: 'Only a password or a password hash should be provided' });
     if (passwordHash !== '' && !isVerifiable(passwordHash)) {
-      throw fault('validation_failed', { message: 'password_hash must be a bcrypt ($2a$, $2b$, $2y$) or argon2 ($argon2i$, $argon2id$) hash of moderate cost' });
+      throw fault('validation_failed', { message: 'password_hash must be a bcrypt ($2a$, $2b$, $2y$), argon2 ($argon2i$, $argon2id$) or Firebase scrypt ($fbscrypt$v=1,…) hash of moderate cost' });
     }
     if (id !== '' && !uuidForm.test(id)) throw fault('validation_failed', { message: 'ID must conform to the uuid v4 format' });
     if (id === nilUuid) throw fault('validation_failed', { message: 'ID cannot be a nil uuid' });

@@ -1,4 +1,4 @@
-export { AdminService, type AdminChanges, type UserPage } from './admin.service.ts';
+export { AdminService, type AdminChanges, type Page } from './admin.service.ts';
 export { audit, auditAdmin } from './audit.ts';
 export { AuthModule, ProofModule } from './auth.module.ts';
 export { CallerFault, type CallerFaultReason } from './caller-fault.ts';

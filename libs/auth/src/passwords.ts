@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import * as argon2 from '@node-rs/argon2';
 import * as bcrypt from '@node-rs/bcrypt';
 import { fault } from './faults.ts';
+import { parseFirebaseHash, verifyFirebaseHash } from './firebase-scrypt.ts';
 
 /** OWASP's first choice: argon2id with 19 MiB, two passes, one lane. (2 is `Algorithm.Argon2id`, a const enum that isolated modules cannot read.) */
 const terms = { algorithm: 2 as argon2.Algorithm, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -78,10 +79,11 @@ export class Passwords {
 export function isVerifiable(hash: string): boolean {
   try {
     if (isBcrypt(hash)) return bcryptCostOf(hash) <= dearest.bcryptCost;
+    if (isFirebase(hash)) return parseFirebaseHash(hash) !== null;
     const { memoryCost, timeCost, parallelism } = argon2.parseOptions(hash);
     return memoryCost <= dearest.memoryCost && timeCost <= dearest.timeCost && parallelism <= dearest.parallelism;
   } catch {
-    // Neither format: what a verifier cannot read, no password fits.
+    // No format of ours: what a verifier cannot read, no password fits.
     return false;
   }
 }
@@ -95,16 +97,24 @@ function bcryptCostOf(hash: string): number {
 async function compare(password: string, hash: string): Promise<boolean> {
   // bcrypt reads a password in circles of itself and a NUL, so one with a NUL inside could stand for a shorter one.
   const isPossible = password !== '' && Buffer.byteLength(password) <= maxBytes && !password.includes('\0');
-  const isRight = isBcrypt(hash) ? await bcrypt.verify(password, hash) : await argon2.verify(hash, password);
-  return isRight && isPossible;
+  return (await isHashOf(password, hash)) && isPossible;
+}
+
+async function isHashOf(password: string, hash: string): Promise<boolean> {
+  if (isBcrypt(hash)) return bcrypt.verify(password, hash);
+  return isFirebase(hash) ? verifyFirebaseHash(password, parseFirebaseHash(hash)!) : argon2.verify(hash, password);
 }
 
 function isBcrypt(hash: string): boolean {
   return /^\$2[abxy]\$/.test(hash);
 }
 
+function isFirebase(hash: string): boolean {
+  return hash.startsWith('$fbscrypt$');
+}
+
 function isOutdated(hash: string): boolean {
-  if (isBcrypt(hash)) return true;
+  if (isBcrypt(hash) || isFirebase(hash)) return true;
   const { algorithm, memoryCost, timeCost } = argon2.parseOptions(hash);
   return algorithm !== terms.algorithm || memoryCost < terms.memoryCost || timeCost < terms.timeCost;
 }

@@ -4,6 +4,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { LockMode, type EntityDictionary, type RequiredEntityData } from '@mikro-orm/core';
 import { AuthSession } from './auth-session.entity.ts';
 import { listFactors, type Factor } from './factors.ts';
+import { findUserIds, type UserSearch } from './find-users.ts';
 import { Identity } from './identity.entity.ts';
 import { houseError, makeAccountsOrm } from './orm.ts';
 import { RefreshToken } from './refresh-token.entity.ts';
@@ -101,14 +102,15 @@ export class Accounts {
     return { account, session };
   }
 
-  /** One page of all accounts, newest first, and how many there are. */
-  async page(page: number, perPage: number): Promise<{ readonly accounts: readonly Account[]; readonly total: number }> {
+  /** One page of the accounts that a search finds, and how many it finds. */
+  async page(search: UserSearch): Promise<{ readonly accounts: readonly Account[]; readonly total: number }> {
     return this.ask(async (em) => {
-      const [users, total] = await em.findAndCount(User, {}, { orderBy: { createdAt: 'desc nulls last', id: 'asc' }, limit: perPage, offset: (page - 1) * perPage });
-      const identities = await identitiesOf(em, users.map(({ id }) => id));
-      const factors = await factorsOf(em, users.map(({ id }) => id));
-      const ofUser = ({ id }: User) => ({ identities: identities.filter(({ userId }) => userId === id), factors: factors.filter(({ userId }) => userId === id) });
-      return { accounts: users.map((user) => ({ user, ...ofUser(user) })), total };
+      const { ids, total } = await findUserIds({ rows: (text, values) => rowsOf(em, text, values ?? []) }, search);
+      const users = new Map((await em.find(User, { id: { $in: [...ids] } })).map((user) => [user.id, user]));
+      const identities = await identitiesOf(em, ids);
+      const factors = await factorsOf(em, ids);
+      const accountOf = (user: User): Account => ({ user, identities: identities.filter(({ userId }) => userId === user.id), factors: factors.filter(({ userId }) => userId === user.id) });
+      return { accounts: ids.flatMap((id) => users.get(id) ?? []).map(accountOf), total };
     });
   }
 

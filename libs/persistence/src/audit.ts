@@ -36,3 +36,38 @@ export async function writeAudit(tx: Pick<Transaction, 'rows'>, { action, actor,
     [randomUUID(), JSON.stringify(payload), address ?? ''],
   );
 }
+
+/** An entry as the log shows it. */
+export interface KeptAuditEntry {
+  readonly id: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly created_at: Date;
+  readonly ip_address: string;
+}
+
+/** What a search of the log looks at, in GoTrue's words: who acted, what was done, of what kind it was. */
+export const auditScopes = ['author', 'action', 'type'] as const;
+
+export interface AuditSearch {
+  readonly scope: (typeof auditScopes)[number] | null;
+  /** Part of what stands there. */
+  readonly text: string;
+  readonly page: number;
+  readonly perPage: number;
+}
+
+const searched: Readonly<Record<(typeof auditScopes)[number], readonly string[]>> = { author: ['actor_username', 'actor_name'], action: ['action'], type: ['log_type'] };
+
+/** One page of the log, newest first, and how many entries there are. */
+export async function listAudit(tx: Pick<Transaction, 'rows'>, { scope, text, page, perPage }: AuditSearch): Promise<{ readonly entries: readonly KeptAuditEntry[]; readonly total: number }> {
+  const isAll = scope === null || text === '';
+  const where = isAll ? 'true' : `(${searched[scope].map((name) => `payload ->> '${name}' ilike $1`).join(' or ')})`;
+  const values = isAll ? [] : [`%${text.replace(/[\\%_]/g, '\\$&')}%`];
+  const after = values.length;
+  const entries = await tx.rows<KeptAuditEntry>(
+    `select id, payload, created_at, ip_address from auth.audit_log_entries where ${where} order by created_at desc nulls last, id limit $${after + 1} offset $${after + 2}`,
+    [...values, perPage, (page - 1) * perPage],
+  );
+  const [counted] = await tx.rows<{ total: number }>(`select count(*)::int as total from auth.audit_log_entries where ${where}`, values);
+  return { entries: entries.map((entry) => ({ ...entry, created_at: new Date(entry.created_at) })), total: counted!.total };
+}

@@ -33,7 +33,8 @@ export { tryLock } from './try-lock.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';
 export type { Metadata, User } from './user.entity.ts';
 export { returnAttempt, sweepAccounts, takeAttempts, type Bucket } from './attempts.ts';
-export { writeAudit, type AuditEntry } from './audit.ts';
+export { auditScopes, listAudit, writeAudit, type AuditEntry, type AuditSearch, type KeptAuditEntry } from './audit.ts';
+export { userSortFields, type UserSearch } from './find-users.ts';
 export { beginFlow, endFlow, keepFlowCode, lockFlow, lockFlowByCode, lockNewestFlow, type FlowDraft, type FlowState } from './flow-states.ts';
 export {
   deleteMessages, findMessage, findQueuedMessage, listMessages, markSent, sweepMessages, writeMessage, type Channel, type KeptMessage, type MessageDraft, type MessageFilters,
