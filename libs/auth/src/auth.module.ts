@@ -6,6 +6,7 @@ import { AdminService } from './admin.service.ts';
 import { CallerStrategy } from './caller.strategy.ts';
 import { Callers } from './callers.ts';
 import { Captcha } from './captcha.ts';
+import { factorProviders, factorServices } from './factor-providers.ts';
 import { FlowStates } from './flow-states.ts';
 import { Keyring } from './keyring.ts';
 import { Letters } from './letters.ts';
@@ -31,7 +32,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService] };
+    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings), ...factorProviders(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, ...factorServices] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -82,7 +83,7 @@ function journeys(settings: Settings): Provider[] {
     { provide: Sessions, useFactory: (...parts: [Accounts, AccessTokens, RefreshTokens]) => new Sessions(...parts, settings), inject: [Accounts, AccessTokens, RefreshTokens] },
     { provide: SignUp, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits]) => new SignUp(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits] },
     { provide: SignIn, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },
-    { provide: Otp, useFactory: (...parts: [Accounts, Passwords, Letters, Limits]) => new Otp(...parts, settings), inject: [Accounts, Passwords, Letters, Limits] },
+    { provide: Otp, useFactory: (...parts: [Accounts, Letters, Limits]) => new Otp(...parts, settings), inject: [Accounts, Letters, Limits] },
     { provide: Recover, useFactory: (...parts: [Accounts, Letters, Limits]) => new Recover(...parts, settings), inject: [Accounts, Letters, Limits] },
     { provide: Verify, useFactory: (...parts: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits]) => new Verify(...parts, settings), inject: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits] },
     { provide: Links, useFactory: (...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings), inject: [Accounts, Passwords, PasswordRules, Letters, Messages] },

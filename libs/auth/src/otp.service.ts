@@ -1,7 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import type { Account, Accounts, Device, Metadata, OpenAccounts, User } from '@mainstay/persistence';
 import { audit } from './audit.ts';
+import { inEvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
 import type { Letters } from './letters.ts';
@@ -9,7 +10,6 @@ import type { Limits } from './limits.ts';
 import { refuseOversize, refuseUnstorable } from './metadata.ts';
 import { addAccount, confirmEmail } from './new-account.ts';
 import { parseChannel, parseEmail, parsePhone } from './parse-address.ts';
-import type { Passwords } from './passwords.ts';
 import { redirectTarget } from './redirects.ts';
 import { saving, takenBy } from './saving.ts';
 import { isEmailConfirmed } from './views.ts';
@@ -31,7 +31,6 @@ type OtpSettings = Pick<Settings, 'emailEnabled' | 'phoneEnabled' | 'disableSign
 export class Otp {
   constructor(
     private readonly accounts: Accounts,
-    private readonly passwords: Passwords,
     private readonly letters: Letters,
     private readonly limits: Limits,
     private readonly settings: OtpSettings,
@@ -54,8 +53,9 @@ export class Otp {
     const proof = parseChallenge(request.codeChallenge, request.codeChallengeMethod);
     const redirectTo = redirectTarget(this.settings, request.redirectTo);
     await this.limits.mail('magiclink', email);
-    await this.withAccount(await this.accounts.findByEmail(email), () => this.accounts.findByEmail(email), request, { email, phone: null }, device, (tx, account, isNew) =>
-      this.post(tx, account, { email, proof, redirectTo, isNew }, device));
+    const known = await this.accounts.findByEmail(email);
+    await inEvenTime(() => this.withAccount(known, () => this.accounts.findByEmail(email), request, { email, phone: null }, device, (tx, account, isNew) =>
+      this.post(tx, account, { email, proof, redirectTo, isNew }, device)));
     return {};
   }
 
@@ -75,11 +75,12 @@ export class Otp {
     const channel = parseChannel(request.channel);
     await this.limits.text(phone);
     let messageId: string = randomUUID();
-    await this.withAccount(await this.accounts.findByPhone(phone), () => this.accounts.findByPhone(phone), request, { email: null, phone }, device, async (tx, { user }) => {
+    const known = await this.accounts.findByPhone(phone);
+    await inEvenTime(() => this.withAccount(known, () => this.accounts.findByPhone(phone), request, { email: null, phone }, device, async (tx, { user }) => {
       await audit(tx, 'user_recovery_requested', user, device, { channel });
       messageId = await this.letters.text(tx, user, 'confirmation_token', phone, channel);
       await tx.write();
-    });
+    }));
     return { message_id: messageId };
   }
 
@@ -91,11 +92,10 @@ export class Otp {
     if (known !== null) return this.withKnown(known, work);
     if (!request.createUser) throw fault('otp_disabled');
     if (this.settings.disableSignup) throw fault('signup_disabled');
-    // Nobody knows this password: only a recovery, or another code, opens the account.
-    const passwordHash = await this.passwords.hash(randomBytes(36).toString('base64url'));
     try {
+      // Without a password: nobody could know it, and hashing one would take a time that tells a new address from a known one.
       await saving('Database error saving new user', () => this.accounts.transaction(async (tx) => {
-        const account = await addAccount(tx, { ...address, passwordHash, data: request.data }, this.settings.jwtAudience);
+        const account = await addAccount(tx, { ...address, passwordHash: null, data: request.data }, this.settings.jwtAudience);
         await audit(tx, 'user_signedup', account.user, device, { provider: address.email === null ? 'phone' : 'email' });
         await work(tx, account, true);
       }));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { isDatabaseError, type Account, type Accounts, type Device, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
 import { audit } from './audit.ts';
+import { inEvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
 import type { Letters } from './letters.ts';
@@ -58,12 +59,13 @@ export class SignUp {
   async signUp(request: SignUpRequest, device: Device): Promise<SessionAnswer | UserView> {
     if (this.settings.disableSignup) throw fault('signup_disabled');
     if (request.email === '' && request.phone === '') return this.anonymously(request.data, device);
+    await this.limits.request('otp', device);
     const checked = await this.checked(request);
     const isConfirmedAtOnce = checked.provider === 'email' ? this.settings.mailerAutoconfirm : this.settings.phoneAutoconfirm;
     // Before anything is looked up, and whatever there is: a known address must not answer otherwise or sooner than an unknown one.
     if (!isConfirmedAtOnce) await (checked.provider === 'email' ? this.limits.mail('signup', checked.address) : this.limits.text(checked.address));
     const draft = { ...checked.draft, passwordHash: await this.passwords.hash(request.password) };
-    return isConfirmedAtOnce ? this.confirmedAtOnce({ ...checked, draft }, request.password, device) : this.toBeConfirmed({ ...checked, draft }, device);
+    return isConfirmedAtOnce ? this.confirmedAtOnce({ ...checked, draft }, request.password, device) : inEvenTime(() => this.toBeConfirmed({ ...checked, draft }, device));
   }
 
   private async checked({ email, phone, password, data, channel, codeChallenge, codeChallengeMethod, redirectTo }: SignUpRequest): Promise<Checked> {
