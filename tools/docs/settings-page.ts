@@ -31,7 +31,7 @@ function headings(text: string): { heading: string; keys: string[] }[] {
   const sections: { heading: string; keys: string[] }[] = [];
   for (const line of text.split('\n')) {
     const heading = /^ {2}\/\/ (.+)$/.exec(line)?.[1];
-    const key = /^ {2}(\w+): \w+\(/.exec(line)?.[1];
+    const key = /^ {2}(\w+): \w+(?:<.*>)?\(/.exec(line)?.[1];
     if (heading !== undefined) sections.push({ heading, keys: [] });
     if (key !== undefined) sections.at(-1)?.keys.push(key);
   }
