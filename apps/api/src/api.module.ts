@@ -6,7 +6,10 @@ import { makeDatabase, RegisteredProcess, workerHealth, type Database } from '@m
 import { BatchService, cursorKeyOf, RestService, SchemaKeeper, streamTermsOf } from '@mainstay/rest';
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { AuthAdminController } from './auth-admin.controller.ts';
+import { AuthFactorsAdminController } from './auth-factors-admin.controller.ts';
+import { AuthFactorsController } from './auth-factors.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
+import { AuthPasskeysController } from './auth-passkeys.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { BatchController, BatchFilter } from './batch.controller.ts';
@@ -49,7 +52,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }

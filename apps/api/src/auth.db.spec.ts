@@ -714,12 +714,8 @@ describe('the service', () => {
 
   it.each([
     ['GET', '/authorize?provider=github', 400, 'provider_disabled'],
-    ['POST', '/factors', 422, 'mfa_totp_enroll_not_enabled'],
-    ['POST', `/factors/${randomUUID()}/verify`, 422, 'mfa_totp_verify_not_enabled'],
-    ['GET', '/passkeys', 404, 'passkey_disabled'],
     ['POST', '/sso', 404, 'saml_provider_disabled'],
     ['GET', '/user/identities/authorize?provider=github', 404, 'manual_linking_disabled'],
-    ['GET', `/admin/users/${randomUUID()}/factors`, 404, 'feature_disabled'],
     ['GET', '/.well-known/openid-configuration', 404, 'feature_disabled'],
   ])('%s %s says that it is not yet here', async (method, path, status, code) => {
     expect(await call(method, path, method === 'POST' ? {} : undefined)).toMatchObject({ status, body: { code, message: expect.stringMatching(/not yet here$/) } });

@@ -6,6 +6,8 @@ export { askedCredentials, callerStrategy } from './caller.strategy.ts';
 export { Callers, type Credentials } from './callers.ts';
 export { Captcha } from './captcha.ts';
 export { authFaults, fault as authFault, type AuthFaultCode } from './faults.ts';
+export { FactorsAdmin } from './factors-admin.service.ts';
+export { Factors, type EnrollRequest, type FactorAttemptHook, type FactorProof } from './factors.service.ts';
 export { FlowStates, parseChallenge, type CodeChallenge } from './flow-states.ts';
 export { Keyring } from './keyring.ts';
 export { Letters, type Letter } from './letters.ts';
@@ -17,7 +19,9 @@ export { Messages, type LinkType, type Mail, type MessageHooks, type TextMessage
 export { notYetHere, refusedGrant } from './not-yet-here.ts';
 export { OneTimeTokens, type IssuedToken } from './one-time-tokens.ts';
 export { Otp, type OtpRequest } from './otp.service.ts';
+export { Passkeys, type PasskeyAnswer, type PasskeyView } from './passkeys.service.ts';
 export { PasswordRules } from './password-rules.ts';
+export { RecoveryCodes } from './recovery-codes.service.ts';
 export { Recover, type RecoverRequest, type ResendRequest } from './recover.service.ts';
 export { isAllowedRedirect, redirectTarget } from './redirects.ts';
 export { describeSettings } from './service-info.ts';

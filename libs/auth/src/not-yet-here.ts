@@ -5,10 +5,6 @@ import { fault, type AuthFaultCode } from './faults.ts';
 const parts: readonly (readonly [path: RegExp, code: AuthFaultCode, what: string])[] = [
   [/^\/(authorize|callback)$/, 'provider_disabled', 'Sign-in by other providers is'],
   [/^\/user\/identities(\/|$)/, 'manual_linking_disabled', 'Linking identities is'],
-  [/^\/factors$/, 'mfa_totp_enroll_not_enabled', 'Second factors are'],
-  [/^\/factors\//, 'mfa_totp_verify_not_enabled', 'Second factors are'],
-  [/^\/admin\/users\/[^/]+\/factors(\/|$)/, 'feature_disabled', 'Second factors are'],
-  [/^\/passkeys(\/|$)|^\/admin\/users\/[^/]+\/passkeys(\/|$)/, 'passkey_disabled', 'Passkeys are'],
   [/^\/(sso|admin\/sso)(\/|$)/, 'saml_provider_disabled', 'Single sign-on by SAML is'],
   [/^\/(oauth|admin\/oauth|user\/oauth)(\/|$)|^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/, 'feature_disabled', 'The OAuth server is'],
   [/^\/admin\/custom-providers(\/|$)/, 'feature_disabled', 'Custom providers are'],

@@ -7,7 +7,7 @@ const outsideProviders = [
 ];
 
 /** What a sign-in page asks before it draws its buttons: `GET /settings`. */
-export function describeSettings(settings: Pick<Settings, 'disableSignup' | 'emailEnabled' | 'phoneEnabled' | 'anonymousEnabled' | 'mailerAutoconfirm' | 'phoneAutoconfirm'>): Record<string, unknown> {
+export function describeSettings(settings: Pick<Settings, 'disableSignup' | 'emailEnabled' | 'phoneEnabled' | 'anonymousEnabled' | 'mailerAutoconfirm' | 'phoneAutoconfirm' | 'passkeysEnabled'>): Record<string, unknown> {
   return {
     external: { anonymous_users: settings.anonymousEnabled, ...Object.fromEntries(outsideProviders.map((name) => [name, false])), email: settings.emailEnabled, phone: settings.phoneEnabled },
     disable_signup: settings.disableSignup,
@@ -15,6 +15,6 @@ export function describeSettings(settings: Pick<Settings, 'disableSignup' | 'ema
     phone_autoconfirm: settings.phoneAutoconfirm,
     sms_provider: '',
     saml_enabled: false,
-    passkeys_enabled: false,
+    passkeys_enabled: settings.passkeysEnabled,
   };
 }

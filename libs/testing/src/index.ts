@@ -1,6 +1,7 @@
 export { findRoot, freePort } from '@mainstay/embedded';
 export type { Database } from '@mainstay/persistence';
 export { connectAsUser } from './connect.ts';
+export { SoftAuthenticator } from './soft-authenticator.ts';
 export { startTestServers, templateDatabase, testEnvironment, testSettings, type TestServers } from './servers.ts';
 export { makeTestDatabase, type TestDatabase } from './test-database.ts';
 export { testRedis } from './test-redis.ts';
