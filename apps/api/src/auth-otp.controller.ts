@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AdminGuard } from './auth-admin.controller.ts';
 import { deviceOf, redirectOf } from './auth-device.ts';
 import { InviteInput, LinkInput, OtpInput, RecoverInput, ResendInput, VerifyInput } from './auth-otp.inputs.ts';
+import { failureAt, withFragment, withQuery } from './auth-landing.ts';
 import { AuthHeaders } from './auth-version.ts';
 import { BearerGuard } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
@@ -98,7 +99,7 @@ export class AuthOtpController {
     const location = await this.verifications.follow(type, hash, deviceOf(request)).then(
       (end) => landing(target, type, end),
       (error: unknown) => {
-        if (error instanceof Fault) return missed(target, error, hash.startsWith('pkce_'));
+        if (error instanceof Fault) return failureAt(target, error, hash.startsWith('pkce_'));
         throw error;
       },
     );
@@ -144,24 +145,4 @@ function landing(target: string, type: string, end: LinkEnd): string {
   if (end.kind === 'message') return end.isPkce ? withFragment(withQuery(target, { message: end.message }), { message: end.message }) : withFragment(target, { message: end.message });
   const { access_token, expires_at, expires_in, refresh_token, token_type } = end.session;
   return withFragment(target, { access_token, expires_at: String(expires_at), expires_in: String(expires_in), refresh_token, token_type, type });
-}
-
-/** OAuth's words for a status. */
-const oauthErrors: Readonly<Record<number, string>> = { 400: 'invalid_request', 401: 'unauthorized_client', 403: 'access_denied', 500: 'server_error', 503: 'temporarily_unavailable' };
-
-function missed(target: string, { code, status, message }: Fault, isPkce: boolean): string {
-  const values = { error: oauthErrors[status] ?? 'invalid_request', error_code: code, error_description: message };
-  return withFragment(isPkce ? withQuery(target, values) : target, values);
-}
-
-function withQuery(target: string, values: Readonly<Record<string, string>>): string {
-  const url = new URL(target);
-  for (const [name, value] of Object.entries(values)) url.searchParams.set(name, value);
-  return url.href;
-}
-
-function withFragment(target: string, values: Readonly<Record<string, string>>): string {
-  const url = new URL(target);
-  url.hash = new URLSearchParams(values).toString();
-  return url.href;
 }

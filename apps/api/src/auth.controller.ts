@@ -1,10 +1,11 @@
-import { askedCredentials, authFault, describeSettings, Keyring, notYetHere, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
+import { askedCredentials, authFault, Callers, describeSettings, Keyring, notYetHere, OAuthFault, Providers, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
 import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
 import { All, Body, Controller, Get, Header, HttpCode, Inject, Injectable, Post, Put, Query, Req, UseFilters, UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { deviceOf, redirectOf } from './auth-device.ts';
 import { CodeInput } from './auth-otp.inputs.ts';
+import { IdTokenInput } from './auth-providers.inputs.ts';
 import { AuthHeaders } from './auth-version.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { PasswordInput, readInput, RefreshInput, SignUpInput, UserInput } from './auth.inputs.ts';
@@ -33,6 +34,8 @@ export class AuthController {
     private readonly signIns: SignIn,
     private readonly sessions: Sessions,
     private readonly users: UserService,
+    private readonly providers: Providers,
+    private readonly callers: Callers,
     @Inject(settingsToken) private readonly settings: Settings,
   ) {}
 
@@ -51,7 +54,16 @@ export class AuthController {
     if (grantType === 'password') return this.signIns.withPassword(readInput(PasswordInput, body), deviceOf(request));
     if (grantType === 'refresh_token') return this.sessions.refresh(readInput(RefreshInput, body).refresh_token, deviceOf(request));
     if (grantType === 'pkce') return this.signIns.withCode(codeOf(body), deviceOf(request));
+    if (grantType === 'id_token') return this.withIdToken(readInput(IdTokenInput, body), request);
     throw refusedGrant(String(grantType ?? ''));
+  }
+
+  /** A token of another provider signs somebody in, or is linked to whoever is signed in already. */
+  private async withIdToken({ id_token: idToken, access_token: accessToken, client_id: clientId, link_identity: isLinking, provider, nonce, issuer }: IdTokenInput, request: FastifyRequest): Promise<object> {
+    const credentials = askedCredentials(request);
+    if (isLinking && credentials.bearer === null) throw new OAuthFault('invalid request', 'Linking requires a valid user authentication');
+    const linkTo = isLinking ? await this.sessions.signedIn(await this.callers.prove(credentials)) : null;
+    return this.providers.withIdToken({ provider, idToken, accessToken, nonce, issuer, clientId }, linkTo, redirectOf(request, this.settings), deviceOf(request));
   }
 
   @Get('user')

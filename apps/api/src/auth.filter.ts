@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { authFault, CallerFault } from '@mainstay/auth';
+import { authFault, CallerFault, OAuthFault } from '@mainstay/auth';
 import { Fault } from '@mainstay/domain';
 import { ConnectionLost, isDatabaseError, PoolTimeout } from '@mainstay/persistence';
 import { Catch, HttpException, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
@@ -36,7 +36,7 @@ export class AuthFilter implements ExceptionFilter {
       .status(fault.status)
       .headers({ ...fault.headers, 'x-sb-error-code': fault.code, 'cache-control': 'no-store' })
       .type('application/json; charset=utf-8')
-      .send({ ...(version === null ? { code: fault.status, error_code: fault.code, msg: fault.message } : { code: fault.code, message: fault.message }), ...weaknessOf(fault), ...(errorId === undefined ? {} : { error_id: errorId }) });
+      .send({ ...shapeOf(fault, version), ...weaknessOf(fault), ...(errorId === undefined ? {} : { error_id: errorId }) });
   }
 
   private log(error: unknown, fault: Fault, request: FastifyRequest): string {
@@ -45,6 +45,11 @@ export class AuthFilter implements ExceptionFilter {
     this.logger.error({ event: 'auth failed', id, code: fault.code, method: request.method, path: request.url.split('?')[0], error: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause) });
     return id;
   }
+}
+
+function shapeOf(fault: Fault, version: string | null): object {
+  if (fault instanceof OAuthFault) return { error: fault.error, error_description: fault.message };
+  return version === null ? { code: fault.status, error_code: fault.code, msg: fault.message } : { code: fault.code, message: fault.message };
 }
 
 function faultOf(error: unknown): Fault {

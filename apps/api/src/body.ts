@@ -19,10 +19,21 @@ export function takeBodies(server: FastifyInstance, terms: BodyTerms): void {
       return;
     }
     readBytes(request, payload, terms).then(
-      (bytes) => (/^\/(?:rest|batch)\//.test(request.url) ? done(null, bytes) : parseJson(bytes, done)),
+      (bytes) => (/^\/(?:rest|batch)\//.test(request.url) ? done(null, bytes) : isForm(request) ? done(null, parseForm(bytes)) : parseJson(bytes, done)),
       (error: Error) => done(error),
     );
   });
+}
+
+/** OAuth sends forms; nothing else of ours takes one. */
+function isForm(request: FastifyRequest): boolean {
+  return /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers['content-type'] ?? '') && request.url.startsWith('/auth/');
+}
+
+/** Fields that come twice are none: one reader would take the first and another the last. */
+function parseForm(bytes: Buffer): Record<string, string> {
+  const form = new URLSearchParams(bytes.toString('utf8'));
+  return Object.fromEntries([...form].filter(([name]) => form.getAll(name).length === 1));
 }
 
 function parseJson(bytes: Buffer, done: (error: Error | null, body?: unknown) => void): void {

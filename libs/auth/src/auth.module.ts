@@ -8,6 +8,7 @@ import { Callers } from './callers.ts';
 import { Captcha } from './captcha.ts';
 import { factorProviders, factorServices } from './factor-providers.ts';
 import { FlowStates } from './flow-states.ts';
+import { IdTokens } from './id-tokens.ts';
 import { Keyring } from './keyring.ts';
 import { Letters } from './letters.ts';
 import { Limits } from './limits.ts';
@@ -16,8 +17,11 @@ import { MailTemplates } from './mail-templates.ts';
 import { Messages } from './messages.ts';
 import { OneTimeTokens } from './one-time-tokens.ts';
 import { Otp } from './otp.service.ts';
+import { OutsideAccounts } from './outside-accounts.ts';
 import { PasswordRules } from './password-rules.ts';
 import { Passwords } from './passwords.ts';
+import { ProviderClients } from './provider-clients.ts';
+import { Providers } from './providers.service.ts';
 import { Recover } from './recover.service.ts';
 import { RefreshTokens } from './refresh-tokens.ts';
 import { Sessions } from './sessions.service.ts';
@@ -32,7 +36,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings), ...factorProviders(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, ...factorServices] };
+    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, ...factorServices] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -89,5 +93,15 @@ function journeys(settings: Settings): Provider[] {
     { provide: Links, useFactory: (...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings), inject: [Accounts, Passwords, PasswordRules, Letters, Messages] },
     { provide: UserService, useFactory: (...parts: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits]) => new UserService(...parts, settings), inject: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits] },
     { provide: AdminService, useFactory: (...parts: [Accounts, Passwords]) => new AdminService(...parts, settings), inject: [Accounts, Passwords] },
+  ];
+}
+
+/** Sign-in by other providers. */
+function outside(settings: Settings): Provider[] {
+  return [
+    { provide: ProviderClients, useValue: new ProviderClients(settings) },
+    { provide: IdTokens, useFactory: (clients: ProviderClients) => new IdTokens(clients, settings), inject: [ProviderClients] },
+    { provide: OutsideAccounts, useFactory: (...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings), inject: [Accounts, Letters, Limits] },
+    { provide: Providers, useFactory: (...parts: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts]) => new Providers(...parts, settings), inject: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts] },
   ];
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { beginFlow, endFlow, keepFlowCode, lockFlowByCode, lockNewestFlow, type FlowState, type OpenAccounts } from '@mainstay/persistence';
 import { fault } from './faults.ts';
@@ -46,7 +46,8 @@ export class FlowStates {
   /** The code of a flow that came to its end with this user. */
   async issueCode(tx: OpenAccounts, flowId: string, known: { readonly userId: string; readonly providerAccessToken?: string | null; readonly providerRefreshToken?: string | null }): Promise<string> {
     const code = randomUUID();
-    await keepFlowCode(tx, flowId, digestOf(code), known);
+    const { userId, providerAccessToken = null, providerRefreshToken = null } = known;
+    await keepFlowCode(tx, flowId, digestOf(code), { userId, providerAccessToken: sealed(code, providerAccessToken), providerRefreshToken: sealed(code, providerRefreshToken) });
     return code;
   }
 
@@ -61,7 +62,7 @@ export class FlowStates {
     if ((flow.codeAgeSeconds ?? Infinity) > this.settings.flowSeconds) throw fault('flow_state_expired');
     if (!isProof(flow, verifier)) throw fault('bad_code_verifier');
     await endFlow(tx, flow.id);
-    return { ...flow, userId: flow.userId };
+    return { ...flow, userId: flow.userId, providerAccessToken: opened(code, flow.providerAccessToken), providerRefreshToken: opened(code, flow.providerRefreshToken) };
   }
 }
 
@@ -75,4 +76,23 @@ function isProof({ challenge, challengeMethod }: FlowState, verifier: string): b
 
 function digestOf(code: string): string {
   return createHash('sha256').update(code).digest('hex');
+}
+
+/** A provider's tokens wait for whoever brings the code, and only the code opens them: the database keeps its digest alone. */
+function sealed(code: string, token: string | null): string | null {
+  if (token === null) return null;
+  const iv = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', keyOf(code), iv);
+  return Buffer.concat([iv, cipher.update(token, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64');
+}
+
+function opened(code: string, text: string | null): string | null {
+  if (text === null) return null;
+  const bytes = Buffer.from(text, 'base64');
+  const decipher = createDecipheriv('aes-256-gcm', keyOf(code), bytes.subarray(0, 12)).setAuthTag(bytes.subarray(-16));
+  return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString('utf8');
+}
+
+function keyOf(code: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', code, '', 'mainstay provider tokens', 32));
 }

@@ -3,12 +3,9 @@ import { fault, type AuthFaultCode } from './faults.ts';
 
 /** Parts of the protocol that are still to come, each with the code by which its clients know that it is off. */
 const parts: readonly (readonly [path: RegExp, code: AuthFaultCode, what: string])[] = [
-  [/^\/(authorize|callback)$/, 'provider_disabled', 'Sign-in by other providers is'],
-  [/^\/user\/identities(\/|$)/, 'manual_linking_disabled', 'Linking identities is'],
   [/^\/(sso|admin\/sso)(\/|$)/, 'saml_provider_disabled', 'Single sign-on by SAML is'],
   [/^\/(oauth|admin\/oauth|user\/oauth)(\/|$)|^\/\.well-known\/(openid-configuration|oauth-authorization-server)$/, 'feature_disabled', 'The OAuth server is'],
   [/^\/admin\/custom-providers(\/|$)/, 'feature_disabled', 'Custom providers are'],
-  [/^\/admin\/audit$/, 'feature_disabled', 'The audit log is'],
 ];
 
 /** The fault for a path below `/auth/v1` that the protocol knows and we do not serve yet; null for one that it does not know. */
@@ -19,7 +16,6 @@ export function notYetHere(path: string): Fault | null {
 
 /** Ways to get a token that are still to come. */
 const grants: Readonly<Record<string, readonly [code: AuthFaultCode, what: string]>> = {
-  id_token: ['provider_disabled', 'Sign-in with an ID token is'],
   web3: ['web3_provider_disabled', 'Sign-in with a wallet is'],
 };
 

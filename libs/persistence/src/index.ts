@@ -48,3 +48,5 @@ export {
 export {
   addPasskey, beginPasskey, dropPasskey, findPasskey, listPasskeys, lockPasskey, renamePasskey, takePasskeyChallenge, usePasskey, type Passkey, type PasskeyChallenge, type PasskeyCredential, type PasskeyDraft,
 } from './passkeys.ts';
+export { dropIdentity, dropOtherIdentities, findIdentityOwner, isEmailTaken, listOwnersOfEmail } from './identities.ts';
+export { beginOutwardFlow, referrerOf, takeOutwardFlow, type OutwardFlow } from './outward-flows.ts';
