@@ -4,7 +4,7 @@ import type { Account, Accounts, AuthSession, Device, OpenAccounts, SessionFacts
 import { listSessions, sessionStanding } from '@mainstay/persistence';
 import { randomUUID } from 'node:crypto';
 import type { AccessTokens } from './access-tokens.ts';
-import { audit } from './audit.ts';
+import { audit, auditAdmin } from './audit.ts';
 import { fault } from './faults.ts';
 import { digestOf, worthOf, type RefreshTokens } from './refresh-tokens.ts';
 import { isBanned, viewUser, type UserView } from './views.ts';
@@ -151,6 +151,26 @@ export class Sessions {
       await audit(tx, 'logout', account.user, device);
       if (session === null || scope === 'global') return tx.endSessions(id);
       return tx.endSessions(id, scope === 'local' ? { only: session.id } : { except: session.id });
+    });
+  }
+
+  /** The sessions of another, for an administrator. @throws Fault `user_not_found` */
+  async listOf(userId: string): Promise<SessionView[]> {
+    if (!uuidForm.test(userId)) throw fault('validation_failed', { status: 404, message: 'user_id must be an UUID' });
+    if ((await this.accounts.find(userId)) === null) throw fault('user_not_found');
+    const kept = await listSessions(this.accounts, userId);
+    return kept.map((each) => ({ ...each, is_current: false }));
+  }
+
+  /** Ends one session of another, or with null all of them. @throws Fault `user_not_found`, `session_not_found` */
+  async endOf(userId: string, id: string | null, device: Device): Promise<void> {
+    const live = await this.listOf(userId);
+    if (id !== null && !live.some((each) => each.id === id.toLowerCase())) throw fault('session_not_found', { status: 404, message: 'Session not found' });
+    await this.accounts.transaction(async (tx) => {
+      const account = await tx.find(userId);
+      if (account === null) throw fault('user_not_found');
+      await tx.endSessions(userId, id === null ? {} : { only: id });
+      await auditAdmin(tx, 'logout', account.user, device, id === null ? {} : { session_id: id });
     });
   }
 
