@@ -11,7 +11,8 @@ import { AuthFactorsController } from './auth-factors.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthPasskeysController } from './auth-passkeys.controller.ts';
 import { AuthProvidersController } from './auth-providers.controller.ts';
-import { AuthController, AuthProvidersController, AuthNotYetController, JwksController } from './auth.controller.ts';
+import { AuthSessionsAdminController } from './auth-sessions-admin.controller.ts';
+import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { BatchController, BatchFilter } from './batch.controller.ts';
 import { CollectionsController } from './collections.controller.ts';
@@ -53,7 +54,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
