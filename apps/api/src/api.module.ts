@@ -22,6 +22,7 @@ import { EdgeFilter } from './edge.filter.ts';
 import { HealthController } from './health.controller.ts';
 import { ImportsController } from './imports.controller.ts';
 import { JobsController } from './jobs.controller.ts';
+import { KeysController } from './keys.controller.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
@@ -54,7 +55,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }

@@ -1,4 +1,4 @@
-import { askedCredentials, authFault, Callers, describeSettings, Keyring, notYetHere, OAuthFault, Providers, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
+import { askedCredentials, authFault, Callers, describeSettings, KeyStore, notYetHere, OAuthFault, Providers, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
 import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
 import { All, Body, Controller, Get, Header, HttpCode, Inject, Injectable, Post, Put, Query, Req, UseFilters, UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
@@ -104,12 +104,12 @@ export class AuthController {
 @Controller()
 @UseFilters(AuthFilter)
 export class JwksController {
-  constructor(private readonly keyring: Keyring) {}
+  constructor(private readonly keys: KeyStore) {}
 
   @Get(['.well-known/jwks.json', 'auth/v1/.well-known/jwks.json'])
   @Header('cache-control', 'public, max-age=600')
   jwks(): object {
-    return this.keyring.published;
+    return this.keys.published;
   }
 }
 

@@ -1,7 +1,7 @@
 import { apiUrlOf, type Settings } from '@mainstay/config';
 import type { SessionFacts, User } from '@mainstay/persistence';
 import { SignJWT } from 'jose';
-import type { Keyring } from './keyring.ts';
+import type { SigningKey } from './keyring.ts';
 
 export interface AccessToken {
   readonly text: string;
@@ -15,14 +15,15 @@ export class AccessTokens {
   private readonly issuer: string;
 
   constructor(
-    private readonly keyring: Keyring,
+    /** Asked for each token: keys are rotated while we run. */
+    private readonly keys: { readonly signing: SigningKey },
     private readonly settings: Pick<Settings, 'apiExternalUrl' | 'host' | 'port' | 'jwtAudience' | 'jwtExpirySeconds'>,
   ) {
     this.issuer = `${apiUrlOf(settings)}/auth/v1`;
   }
 
   async sign(user: User, session: SessionFacts): Promise<AccessToken> {
-    const { signing } = this.keyring;
+    const { signing } = this.keys;
     const issuedAt = Math.floor(Date.now() / 1000);
     const lifetimeSeconds = this.settings.jwtExpirySeconds;
     const expiresAt = issuedAt + lifetimeSeconds;

@@ -1,7 +1,7 @@
 import { writeAudit, type Device, type OpenAccounts, type User } from '@mainstay/persistence';
 
 /** Whoever acts for the administration: the service key has no name. */
-const administration = { id: '00000000-0000-0000-0000-000000000000', username: 'service_role' };
+export const administration = { id: '00000000-0000-0000-0000-000000000000', username: 'service_role' };
 
 /** Writes what a user did into the audit log, in the transaction in which it happened. */
 export async function audit(tx: OpenAccounts, action: string, user: User, device: Device | null, traits?: Readonly<Record<string, unknown>>): Promise<void> {

@@ -1,4 +1,4 @@
-import { standsInForPostgrest, type Settings } from '@mainstay/config';
+import type { Settings } from '@mainstay/config';
 import { Accounts } from '@mainstay/persistence';
 import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { AccessTokens } from './access-tokens.ts';
@@ -9,7 +9,10 @@ import { Captcha } from './captcha.ts';
 import { factorProviders, factorServices } from './factor-providers.ts';
 import { FlowStates } from './flow-states.ts';
 import { IdTokens } from './id-tokens.ts';
+import { keyProviders } from './key-providers.ts';
+import { KeyStore } from './key-store.ts';
 import { Keyring } from './keyring.ts';
+import { KeysService } from './keys.service.ts';
 import { Letters } from './letters.ts';
 import { Limits } from './limits.ts';
 import { Links } from './links.service.ts';
@@ -36,7 +39,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...proof(settings), ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings)], exports: [Callers, Keyring, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, ...factorServices] };
+    return { module: AuthModule, global: true, providers: [...keyProviders(settings), callerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, ...factorServices] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -52,12 +55,14 @@ export class ProofModule {
   }
 }
 
-/** What tells who asks. */
+const callerStrategy: Provider = { provide: CallerStrategy, useFactory: (callers: Callers) => new CallerStrategy(callers), inject: [Callers] };
+
+/** What tells who asks, by the settings alone. */
 function proof(settings: Settings): Provider[] {
   return [
-    { provide: Keyring, useFactory: () => (standsInForPostgrest(settings) ? Keyring.readAny(settings) : Keyring.read(settings)) },
+    { provide: Keyring, useFactory: () => Keyring.readAny(settings) },
     { provide: Callers, useFactory: (keyring: Keyring) => new Callers(keyring, settings), inject: [Keyring] },
-    { provide: CallerStrategy, useFactory: (callers: Callers) => new CallerStrategy(callers), inject: [Callers] },
+    callerStrategy,
   ];
 }
 
@@ -83,7 +88,7 @@ function journeys(settings: Settings): Provider[] {
     { provide: Accounts, useFactory: () => Accounts.open(settings) },
     { provide: Passwords, useValue: new Passwords() },
     { provide: RefreshTokens, useValue: new RefreshTokens(settings.secret) },
-    { provide: AccessTokens, useFactory: (keyring: Keyring) => new AccessTokens(keyring, settings), inject: [Keyring] },
+    { provide: AccessTokens, useFactory: (keys: KeyStore) => new AccessTokens(keys, settings), inject: [KeyStore] },
     { provide: Sessions, useFactory: (...parts: [Accounts, AccessTokens, RefreshTokens]) => new Sessions(...parts, settings), inject: [Accounts, AccessTokens, RefreshTokens] },
     { provide: SignUp, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits]) => new SignUp(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits] },
     { provide: SignIn, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },

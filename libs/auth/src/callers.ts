@@ -39,6 +39,15 @@ interface Terms {
   readonly proofs: LRUCache<string, Proof> | null;
 }
 
+/** Where keys come from: the settings alone, unless a database keeps some as well. */
+export interface KeySource {
+  read(settings: KeySettings): Promise<Keyring>;
+  /** Looks whether there are keys that are not yet known here; true if there were. Asked when a proof fits no key. */
+  lookAgain(): Promise<boolean>;
+}
+
+const settingsAlone: KeySource = { read: (settings) => Keyring.readAny(settings), lookAgain: async () => false };
+
 /** Proves who asks, and remembers it: the same token is verified once, not once per request. */
 export class Callers {
   private terms: Terms;
@@ -47,13 +56,20 @@ export class Callers {
     keyring: Keyring,
     settings: CallerSettings,
     private readonly nowSeconds: () => number = () => Date.now() / 1000,
+    private readonly keys: KeySource = settingsAlone,
   ) {
     this.terms = termsOf(keyring, settings);
   }
 
   /** Takes over other keys and rules; what was proved by the old ones is forgotten. @throws Error that names the setting; the old ones then hold. */
   async adopt(settings: KeySettings & CallerSettings): Promise<void> {
-    this.terms = termsOf(await Keyring.readAny(settings), settings);
+    this.terms = termsOf(await this.keys.read(settings), settings);
+  }
+
+  /** Takes over other keys; what was proved by the old ones is forgotten. */
+  takeKeys(keyring: Keyring): void {
+    const { proofs } = this.terms;
+    this.terms = { ...this.terms, keyring, proofs: proofs === null ? null : new LRUCache({ max: proofs.max }) };
   }
 
   /** The caller, if everything that they brought was proved before and still holds. */
@@ -101,9 +117,19 @@ export class Callers {
   private async proveOne(text: string): Promise<Caller> {
     const known = this.known(text);
     if (known !== null) return known;
+    try {
+      return await this.proveNew(text);
+    } catch (error) {
+      // Another process may have made the key a moment ago.
+      if (!(error instanceof CallerFault) || error.reason !== 'unreadable' || !(await this.keys.lookAgain())) throw error;
+      return this.proveNew(text);
+    }
+  }
+
+  private async proveNew(text: string): Promise<Caller> {
     const { terms } = this;
     const isOpaque = isOpaqueKey(text) && (terms.keyring.hasOpaqueKeys || !terms.isOutside);
-    const proof = isOpaque ? proofOfOpaqueKey(text, terms) : await this.proofOfToken(text, terms);
+    const proof = isOpaque ? proofOfOpaqueKey(text, terms, this.nowSeconds()) : await this.proofOfToken(text, terms);
     terms.proofs?.set(digestOf(text), proof);
     return proof.caller;
   }
@@ -134,10 +160,10 @@ function termsOf(keyring: Keyring, settings: CallerSettings): Terms {
   };
 }
 
-function proofOfOpaqueKey(text: string, { keyring }: Terms): Proof {
-  const role = keyring.roleOfOpaqueKey(text);
-  if (role === null) throw new CallerFault('unreadable', 'Invalid API key');
-  return { caller: makeCaller('key', { role }), validUntilSeconds: Infinity };
+function proofOfOpaqueKey(text: string, { keyring }: Terms, nowSeconds: number): Proof {
+  const key = keyring.findOpaqueKey(text);
+  if (key === null || key.endsAtSeconds <= nowSeconds) throw new CallerFault('unreadable', 'Invalid API key');
+  return { caller: makeCaller('key', { role: key.role }), validUntilSeconds: key.endsAtSeconds };
 }
 
 /** A role is a text; PostgREST takes any other value by its JSON. */

@@ -9,7 +9,10 @@ export { authFaults, fault as authFault, type AuthFaultCode } from './faults.ts'
 export { FactorsAdmin } from './factors-admin.service.ts';
 export { Factors, type EnrollRequest, type FactorAttemptHook, type FactorProof } from './factors.service.ts';
 export { FlowStates, parseChallenge, type CodeChallenge } from './flow-states.ts';
+export { keyFaults } from './key-faults.ts';
+export { KeyStore } from './key-store.ts';
 export { Keyring } from './keyring.ts';
+export { KeysService, type KeyRequest, type KeyView, type SigningKeyView } from './keys.service.ts';
 export { Letters, type Letter } from './letters.ts';
 export { Limits, type Guess } from './limits.ts';
 export { Links, type InviteRequest, type LinkRequest } from './links.service.ts';

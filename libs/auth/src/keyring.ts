@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
 import { fittingKeys, readOutsideKeys, type OutsideKey } from './outside-keys.ts';
@@ -8,6 +8,23 @@ import type { TokenKey } from './token-key.ts';
 export interface SigningKey extends TokenKey {
   readonly signing: CryptoKey | Uint8Array;
 }
+
+/** An API key of no token's form, as it is known here. */
+export interface OpaqueKey {
+  readonly role: string;
+  /** Unix seconds; infinite for one that stays. */
+  readonly endsAtSeconds: number;
+}
+
+/** Keys that the database keeps beside those of the settings. */
+export interface StoredKeys {
+  /** The private half stands in the JWK unless it could not be read; a kid that is revoked is nobody's any more, wherever it stood. */
+  readonly signing: readonly { readonly kid: string; readonly state: 'standby' | 'current' | 'previous' | 'revoked'; readonly jwk: JWK | null }[];
+  /** By digest, in hex. Null: revoked, wherever it stood. */
+  readonly opaque: ReadonlyMap<string, OpaqueKey | null>;
+}
+
+export const noStoredKeys: StoredKeys = { signing: [], opaque: new Map() };
 
 const algorithms = ['ES256', 'RS256', 'EdDSA', 'HS256'];
 
@@ -22,10 +39,12 @@ export class Keyring {
     private readonly ownSigning: SigningKey | null,
     /** The shared secret of HS256 tokens, which need no `kid`, or the keys of others that stand in its place. */
     private readonly shared: readonly OutsideKey[],
-    named: readonly SigningKey[],
+    named: readonly TokenKey[],
     /** The public halves, as `/.well-known/jwks.json` gives them: a shared secret never stands there. */
     readonly published: { readonly keys: readonly JWK[] },
-    private readonly opaque: readonly { readonly digest: Buffer; readonly role: string }[],
+    /** The keys of the settings, revoked ones left out. */
+    readonly own: readonly SigningKey[],
+    private readonly opaque: ReadonlyMap<string, OpaqueKey | null>,
   ) {
     this.byKid = new Map(named.map((key) => [key.kid!, key]));
   }
@@ -42,12 +61,17 @@ export class Keyring {
     return keyring.signing && keyring;
   }
 
-  /** As `read`, but a key that signs may be missing, and so may every key. */
-  static async readAny(settings: KeySettings): Promise<Keyring> {
+  /** As `read`, but a key that signs may be missing, and so may every key. Keys that the database keeps stand before those of the settings. */
+  static async readAny(settings: KeySettings, stored: StoredKeys = noStoredKeys): Promise<Keyring> {
+    const revoked = new Set(stored.signing.filter(({ state }) => state === 'revoked').map(({ kid }) => kid));
     const jwks = settings.jwtKeys === null ? [] : parseKeySet(settings.jwtKeys);
-    const named = await Promise.all(jwks.map(readKey));
+    const own = (await Promise.all(jwks.map(readKey))).filter(({ kid }) => !revoked.has(kid!));
+    const kept = stored.signing.flatMap(({ kid, state, jwk }) => (jwk === null || state === 'revoked' ? [] : [{ state, jwk: { ...jwk, kid } }]));
+    const keptKeys = await Promise.all(kept.map(({ jwk }) => readStoredKey(jwk)));
     const shared = settings.jwtSecret === null ? [] : await readOutsideKeys(settings.jwtSecret, settings.jwtSecretIsBase64 ?? false);
-    return new Keyring(named[0] ?? signingSecret(shared), shared, named, { keys: await Promise.all(jwks.filter((jwk) => jwk.kty !== 'oct').map(publicHalf)) }, opaqueKeys(settings));
+    const current = keptKeys.find((key, index): key is SigningKey => kept[index]!.state === 'current' && isSigning(key));
+    const halves = await Promise.all([...kept.map(({ jwk }) => jwk), ...jwks].filter(({ kty }) => kty !== 'oct').map(publicHalf));
+    return new Keyring(current ?? own[0] ?? signingSecret(shared), shared, [...own, ...keptKeys], { keys: halves.filter(({ kid }) => !revoked.has(kid!)) }, own, opaqueKeys(settings, stored.opaque));
   }
 
   /**
@@ -66,13 +90,12 @@ export class Keyring {
 
   /** Whether there are opaque keys that a request could show. */
   get hasOpaqueKeys(): boolean {
-    return this.opaque.length > 0;
+    return this.opaque.size > 0;
   }
 
-  /** The role of an opaque API key, or null. Every key is compared, by digest and in constant time. */
-  roleOfOpaqueKey(key: string): string | null {
-    const digest = sha256(key);
-    return this.opaque.reduce<string | null>((found, candidate) => (timingSafeEqual(candidate.digest, digest) ? candidate.role : found), null);
+  /** An opaque API key, or null. It is looked up by its digest, so that comparing letters tells nothing. */
+  findOpaqueKey(key: string): OpaqueKey | null {
+    return this.opaque.get(digestOfKey(key)) ?? null;
   }
 }
 
@@ -87,12 +110,19 @@ export function isOpaqueKey(text: string): boolean {
   return text.startsWith('sb_publishable_') || text.startsWith('sb_secret_');
 }
 
-function opaqueKeys(settings: KeySettings): { digest: Buffer; role: string }[] {
+function opaqueKeys(settings: KeySettings, stored: ReadonlyMap<string, OpaqueKey | null>): ReadonlyMap<string, OpaqueKey | null> {
   const pairs = [
     [settings.publishableKey, 'anon'],
     [settings.secretKey, 'service_role'],
   ] as const;
-  return pairs.flatMap(([key, role]) => (key === null ? [] : [{ digest: sha256(key), role }]));
+  const own = pairs.flatMap(([key, role]) => (key === null ? [] : [[digestOfKey(key), { role, endsAtSeconds: Infinity }] as const]));
+  // What was revoked in the database holds for keys of the settings too.
+  return new Map<string, OpaqueKey | null>([...own, ...stored]);
+}
+
+/** By what an opaque key is known. */
+export function digestOfKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }
 
 /** A JWK set, or the bare array of keys that GoTrue's and the Supabase CLI's setting holds. */
@@ -122,6 +152,18 @@ async function readKey(jwk: JWK, index: number): Promise<SigningKey> {
   }
 }
 
+/** A key that the database keeps: we wrote it, so it is as it should be; without its private half it still verifies. */
+async function readStoredKey(jwk: JWK): Promise<TokenKey | SigningKey> {
+  const alg = jwk.alg!;
+  const key = await importJWK(withoutUse(jwk), alg);
+  const verifying = jwk.kty === 'oct' ? key : await importJWK(await publicHalf(jwk), alg);
+  return { kid: jwk.kid!, alg, verifying, ...(jwk.d === undefined && jwk.k === undefined ? {} : { signing: key }) };
+}
+
+function isSigning(key: TokenKey | SigningKey): key is SigningKey {
+  return 'signing' in key;
+}
+
 function defaultAlgorithm(jwk: JWK): string | undefined {
   const byType: Record<string, string | undefined> = { EC: 'ES256', RSA: 'RS256', OKP: 'EdDSA', oct: 'HS256' };
   return byType[jwk.kty ?? ''];
@@ -138,8 +180,4 @@ async function publicHalf(jwk: JWK): Promise<JWK> {
   const { kty, crv, x, y, n, e } = jwk;
   const half = Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined)) as JWK;
   return { ...half, kid: jwk.kid ?? (await calculateJwkThumbprint(jwk)), alg: jwk.alg ?? defaultAlgorithm(jwk), use: 'sig', key_ops: ['verify'] };
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { settings } from '@mainstay/config';
-import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair, jwtVerify } from 'jose';
+import { SignJWT, calculateJwkThumbprint, exportJWK, generateKeyPair, jwtVerify, type JWK } from 'jose';
 
 const tenYearsInSeconds = 10 * 365.25 * 24 * 3600;
 
@@ -16,7 +16,7 @@ export async function makeSecrets(given: Given): Promise<Record<string, string>>
     [settings.secret.name]: givenOr(given, settings.secret, () => randomText(32)),
     [settings.postgresPassword.name]: givenOr(given, settings.postgresPassword, () => randomText(24)),
     [settings.jwtSecret.name]: jwtSecret,
-    [settings.jwtKeys.name]: givenValue(given, settings.jwtKeys) ?? (await makeSigningKeys()),
+    [settings.jwtKeys.name]: givenValue(given, settings.jwtKeys) ?? JSON.stringify({ keys: [await makeSigningKey(algorithmOf(given))] }),
     [settings.anonKey.name]: await apiKey(given, settings.anonKey, 'anon', jwtSecret),
     [settings.serviceRoleKey.name]: await apiKey(given, settings.serviceRoleKey, 'service_role', jwtSecret),
     [settings.publishableKey.name]: givenOr(given, settings.publishableKey, () => makeOpaqueKey('sb_publishable_')),
@@ -24,12 +24,21 @@ export async function makeSecrets(given: Given): Promise<Record<string, string>>
   };
 }
 
-/** A JWK set with one new ES256 key pair; its `kid` is the key's own thumbprint (RFC 7638), so it can never name another. */
-async function makeSigningKeys(): Promise<string> {
-  const { privateKey } = await generateKeyPair('ES256', { extractable: true });
+/** With what access tokens may be signed. */
+export type SigningAlgorithm = 'ES256' | 'RS256' | 'HS256';
+
+/** A new key that signs; its `kid` is the key's own thumbprint (RFC 7638), so it can never name another. A shared secret has one at random, for a thumbprint would be a digest of it. */
+export async function makeSigningKey(alg: SigningAlgorithm): Promise<JWK & { readonly kid: string; readonly alg: SigningAlgorithm }> {
+  if (alg === 'HS256') return { kty: 'oct', k: randomText(32), kid: randomText(16), alg, use: 'sig' };
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = await exportJWK(privateKey);
-  const kid = await calculateJwkThumbprint(jwk);
-  return JSON.stringify({ keys: [{ ...jwk, kid, alg: 'ES256', use: 'sig' }] });
+  return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg, use: 'sig' };
+}
+
+function algorithmOf(given: Given): SigningAlgorithm {
+  const { name, read, default: otherwise } = settings.jwtAlgorithm;
+  const value = given[name];
+  return value === undefined || value === '' ? otherwise : read(value);
 }
 
 async function apiKey(given: Given, row: SecretRow, role: string, jwtSecret: string): Promise<string> {
@@ -59,7 +68,7 @@ async function refuseForeignKey(name: string, key: string, role: string, jwtSecr
 }
 
 /** The opaque style: 128 random bits and a check sum, so that a scanner for leaked keys knows a real one from a typo. */
-function makeOpaqueKey(prefix: string): string {
+export function makeOpaqueKey(prefix: 'sb_publishable_' | 'sb_secret_'): string {
   const body = prefix + randomText(16);
   return `${body}_${createHash('sha256').update(body).digest('base64url').slice(0, 8)}`;
 }

@@ -40,6 +40,10 @@ export {
   deleteMessages, findMessage, findQueuedMessage, listMessages, markSent, sweepMessages, writeMessage, type Channel, type KeptMessage, type MessageDraft, type MessageFilters,
 } from './messages.ts';
 export { findToken, keepToken, listTokensTo, spendToken, type OneTimeToken, type TokenType } from './one-time-tokens.ts';
+export {
+  addApiKey, addSigningKey, countApiKeys, keysChannel, listApiKeys, listKeyDigests, listSigningKeys, lockSigningKeys, revokeApiKey, revokeSettingKey, roleStanding, setSigningState,
+  type ApiKey, type ApiKeyDraft, type KeptSigningKey, type SigningKeyState,
+} from './keys.ts';
 export { listSessions, sessionStanding, type KeptSession, type SessionStanding } from './sessions.ts';
 export {
   addChallenge, addFactor, countRecoveryCodes, dropFactor, dropUnverifiedFactors, endLowSessions, keepRecoveryCodes, listFactorCredentials, listFactors, lockChallenge, lockFactor, lowerSessions, raiseSession,

@@ -12,7 +12,8 @@ import { messageTables } from './0040-messages.ts';
 import { attemptCounters } from './0041-attempts.ts';
 import { factorTables } from './0042-factors.ts';
 import { oauthTables } from './0044-oauth.ts';
+import { keyTables } from './0046-keys.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables];
