@@ -20,6 +20,12 @@ const contentSecurityPolicy = {
   },
 };
 
+/**
+ * The empty page into which the console lays the HTML of a mail. A mail is a stranger's: nothing runs in it, nothing is loaded from
+ * anywhere (a picture would tell that it was read) and nothing is sent; its own colours are all it may bring.
+ */
+const letterPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
 /** Serves the built console below /console/. Files with a hash in their name may be kept; the page itself is asked for anew. */
 export async function serveConsole(server: FastifyInstance, folder: string): Promise<void> {
   if (!existsSync(join(folder, 'index.html'))) return;
@@ -33,6 +39,7 @@ export async function serveConsole(server: FastifyInstance, folder: string): Pro
       cacheControl: false,
       setHeaders: (reply, path) => {
         reply.header('cache-control', /\/assets\//.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache');
+        if (path.endsWith('/letter.html')) reply.header('content-security-policy', letterPolicy);
       },
     });
     pages.get('/console', (_request, reply) => reply.redirect('/console/', 308));

@@ -3,14 +3,19 @@ import { ImportPage } from './import/import-page.tsx';
 import { ImportRunPage } from './import/import-run-page.tsx';
 import { JobPage } from './jobs/job-page.tsx';
 import { JobsPage } from './jobs/jobs-page.tsx';
+import { KeysPage } from './keys/keys-page.tsx';
+import { MailboxPage } from './mailbox/mailbox-page.tsx';
 import { OverviewPage } from './overview/overview-page.tsx';
 import { useHealth } from './overview/use-health.ts';
 import type { Route } from './route.ts';
 import { useKey } from './session.ts';
 import { Shell } from './shell.tsx';
 import { SignInPage } from './sign-in-page.tsx';
+import { SignInSettingsPage } from './sign-in-settings/sign-in-settings-page.tsx';
 import { Announcer } from './ui/announcer.tsx';
 import { useRoute } from './use-route.ts';
+import { UserPage } from './users/user-page.tsx';
+import { UsersPage } from './users/users-page.tsx';
 
 /** The console: sign in, then the page that the address names. */
 export function App() {
@@ -34,6 +39,11 @@ function SignedIn({ route }: { route: Route }) {
       {route.page === 'data' ? <DataPage at={route.collection} query={route.query} /> : null}
       {route.page === 'jobs' && route.id === null ? <JobsPage query={route.query} /> : null}
       {route.page === 'jobs' && route.id !== null ? <JobPage key={route.id} id={route.id} /> : null}
+      {route.page === 'users' && route.id === null ? <UsersPage query={route.query} /> : null}
+      {route.page === 'users' && route.id !== null ? <UserPage key={route.id} id={route.id} /> : null}
+      {route.page === 'mailbox' ? <MailboxPage id={route.id} query={route.query} /> : null}
+      {route.page === 'keys' ? <KeysPage /> : null}
+      {route.page === 'sign-in' ? <SignInSettingsPage /> : null}
     </Shell>
   );
 }
@@ -41,5 +51,5 @@ function SignedIn({ route }: { route: Route }) {
 /** What a reader calls a place: a filter or a page of rows is still the same one. */
 function placeOf(route: Route): string {
   if (route.page === 'data') return `data ${route.collection === null ? '' : JSON.stringify(route.collection)}`;
-  return route.page === 'overview' ? route.page : `${route.page} ${route.id ?? ''}`;
+  return 'id' in route ? `${route.page} ${route.id ?? ''}` : route.page;
 }

@@ -118,3 +118,114 @@ export interface Job {
   readonly started_at: string | null;
   readonly finished_at: string | null;
 }
+
+/** Somebody who may sign in, as `/auth/v1/admin` shows them. A field that would be empty is not there. */
+export interface User {
+  readonly id: string;
+  readonly role: string;
+  readonly email: string;
+  /** Digits, without the plus. */
+  readonly phone: string;
+  readonly email_confirmed_at?: string;
+  readonly phone_confirmed_at?: string;
+  readonly confirmed_at?: string;
+  readonly invited_at?: string;
+  readonly last_sign_in_at?: string;
+  readonly new_email?: string;
+  readonly new_phone?: string;
+  readonly banned_until?: string;
+  readonly deleted_at?: string;
+  readonly is_anonymous: boolean;
+  readonly app_metadata: Readonly<Record<string, unknown>>;
+  readonly user_metadata: Readonly<Record<string, unknown>>;
+  readonly identities: readonly { readonly identity_id: string; readonly provider: string; readonly email?: string; readonly last_sign_in_at?: string }[];
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** One place where a user is signed in. */
+export interface UserSession {
+  readonly id: string;
+  readonly created_at: string;
+  readonly last_used_at: string;
+  readonly user_agent: string | null;
+  readonly ip: string | null;
+  /** `aal2` after a second factor. */
+  readonly aal: string;
+}
+
+export interface Factor {
+  readonly id: string;
+  readonly friendly_name?: string;
+  readonly factor_type: string;
+  readonly status: string;
+  readonly phone?: string;
+  readonly created_at: string;
+  readonly last_challenged_at?: string | null;
+}
+
+export interface Passkey {
+  readonly id: string;
+  readonly friendly_name?: string;
+  readonly created_at: string;
+  readonly last_used_at?: string | null;
+}
+
+/** A link that lets somebody in, made for the administrator to hand over. */
+export interface MadeLink {
+  readonly action_link: string;
+  readonly email_otp: string;
+  readonly verification_type: string;
+  readonly redirect_to: string;
+}
+
+/** A mail or text message in the mailbox. */
+export interface Message {
+  readonly id: string;
+  readonly channel: 'email' | 'sms' | 'whatsapp';
+  readonly kind: string;
+  readonly recipient: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string | null;
+  readonly code: string | null;
+  readonly link: string | null;
+  readonly created_at: string;
+}
+
+/** One setting of sign-in as it is. */
+export interface SignInSetting {
+  readonly name: string;
+  readonly synonyms: readonly string[];
+  readonly group: string;
+  readonly meaning: string;
+  readonly type: string;
+  readonly value: unknown;
+  readonly is_secret: boolean;
+  readonly is_set: boolean;
+  readonly default_text: string | null;
+}
+
+/** An API key, never with more of it than its first letters. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'publishable' | 'secret' | 'jwt';
+  readonly hint: string;
+  readonly role: string;
+  /** A key of the settings is changed where the server is started. */
+  readonly source: 'settings' | 'database';
+  readonly created_at: string | null;
+  readonly expires_at: string | null;
+  readonly revoked_at: string | null;
+}
+
+/** A key that signs access tokens, or did, or will. */
+export interface SigningKey {
+  readonly kid: string;
+  readonly alg: string;
+  readonly state: 'standby' | 'current' | 'previous' | 'revoked';
+  readonly source: 'settings' | 'database';
+  readonly created_at: string | null;
+  readonly changed_at: string | null;
+}

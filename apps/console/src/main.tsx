@@ -8,6 +8,7 @@ import './styles/shell.css';
 import './styles/pages.css';
 import './styles/tables.css';
 import './styles/import.css';
+import './styles/accounts.css';
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -11,6 +11,11 @@ describe('the address', () => {
     [links.rows({ schema: 'public', name: 'a/b?c' }), { page: 'data', collection: { schema: 'public', name: 'a/b?c' } }],
     ['#/data/public', { page: 'data', collection: null }],
     ['#/jobs/7', { page: 'jobs', id: '7' }],
+    ['#/users', { page: 'users', id: null }],
+    [links.user('a/b'), { page: 'users', id: 'a/b' }],
+    [links.message('7', 'to=ada'), { page: 'mailbox', id: '7' }],
+    ['#/keys', { page: 'keys' }],
+    ['#/sign-in', { page: 'sign-in' }],
     ['#/import/%E0%A4%A', { page: 'import', id: '%E0%A4%A' }],
   ])('%s', (hash, route) => expect(parseRoute(hash)).toMatchObject(route));
 

@@ -3,7 +3,11 @@ export type Route =
   | { readonly page: 'overview' }
   | { readonly page: 'import'; readonly id: string | null; readonly into: string | null }
   | { readonly page: 'data'; readonly collection: { readonly schema: string; readonly name: string } | null; readonly query: URLSearchParams }
-  | { readonly page: 'jobs'; readonly id: string | null; readonly query: URLSearchParams };
+  | { readonly page: 'jobs'; readonly id: string | null; readonly query: URLSearchParams }
+  | { readonly page: 'users'; readonly id: string | null; readonly query: URLSearchParams }
+  | { readonly page: 'mailbox'; readonly id: string | null; readonly query: URLSearchParams }
+  | { readonly page: 'keys' }
+  | { readonly page: 'sign-in' };
 export type PageName = Route['page'];
 
 export function parseRoute(hash: string): Route {
@@ -12,7 +16,8 @@ export function parseRoute(hash: string): Route {
   const query = new URLSearchParams(search);
   if (page === 'import') return { page, id: first || null, into: query.get('into') };
   if (page === 'data') return { page, collection: first && second ? { schema: first, name: second } : null, query };
-  if (page === 'jobs') return { page, id: first || null, query };
+  if (page === 'jobs' || page === 'users' || page === 'mailbox') return { page, id: first || null, query };
+  if (page === 'keys' || page === 'sign-in') return { page };
   return { page: 'overview' };
 }
 
@@ -26,6 +31,12 @@ export const links = {
     `#/data/${encodeURIComponent(collection.schema)}/${encodeURIComponent(collection.name)}${query === '' ? '' : `?${query}`}`,
   jobs: (query = ''): string => `#/jobs${query === '' ? '' : `?${query}`}`,
   job: (id: string): string => `#/jobs/${encodeURIComponent(id)}`,
+  users: (query = ''): string => `#/users${query === '' ? '' : `?${query}`}`,
+  user: (id: string): string => `#/users/${encodeURIComponent(id)}`,
+  mailbox: (query = ''): string => `#/mailbox${query === '' ? '' : `?${query}`}`,
+  message: (id: string, query = ''): string => `#/mailbox/${encodeURIComponent(id)}${query === '' ? '' : `?${query}`}`,
+  keys: '#/keys',
+  signIn: '#/sign-in',
 };
 
 /** `public.flights` as the api names a collection; a name may hold dots itself, a schema of ours does not. */

@@ -1,15 +1,30 @@
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { HealthNow } from './overview/use-health.ts';
 import { links, type PageName } from './route.ts';
 import { signOut } from './session.ts';
 import { type Theme, useTheme } from './theme.ts';
 import { Brand, Icon, type IconName } from './ui/icons.tsx';
 
-const pages: readonly { page: PageName; label: string; href: string; icon: IconName }[] = [
+interface Place {
+  readonly page: PageName;
+  readonly label: string;
+  readonly href: string;
+  readonly icon: IconName;
+}
+
+const pages: readonly Place[] = [
   { page: 'overview', label: 'Overview', href: links.overview, icon: 'overview' },
   { page: 'import', label: 'Import', href: links.newImport, icon: 'import' },
   { page: 'data', label: 'Data', href: links.data, icon: 'data' },
   { page: 'jobs', label: 'Jobs', href: links.jobs(), icon: 'jobs' },
+];
+
+/** What is about people and their way in. */
+const accountPages: readonly Place[] = [
+  { page: 'users', label: 'Users', href: links.users(), icon: 'users' },
+  { page: 'mailbox', label: 'Mailbox', href: links.mailbox(), icon: 'mailbox' },
+  { page: 'keys', label: 'Keys', href: links.keys, icon: 'key' },
+  { page: 'sign-in', label: 'Sign-in settings', href: links.signIn, icon: 'signIn' },
 ];
 
 /** What stands around every page: the way to the others, the state of the house, and the page's own place. */
@@ -34,18 +49,7 @@ export function Shell({ page, place, health, children }: { page: PageName; place
           <Brand />
           <span>Mainstay</span>
         </a>
-        <nav className="nav" aria-label="Pages">
-          <ul>
-            {pages.map(({ page: name, label, href, icon }) => (
-              <li key={name}>
-                <a href={href} aria-current={name === page ? 'page' : undefined}>
-                  <Icon name={icon} />
-                  <span>{label}</span>
-                </a>
-              </li>
-            ))}
-          </ul>
-        </nav>
+        <Navigation page={page} />
         <div className="side-foot">
           <HealthDot health={health} />
           <div className="side-tools">
@@ -67,6 +71,60 @@ export function Shell({ page, place, health, children }: { page: PageName; place
         </div>
       ) : null}
     </div>
+  );
+}
+
+/** The way to every page. On a phone the pages of accounts have no room in the bar: one place in it opens them. */
+function Navigation({ page }: { page: PageName }) {
+  const [isOpen, setOpen] = useState(false);
+  const nav = useRef<HTMLElement>(null);
+  const opener = useRef<HTMLButtonElement>(null);
+  const isAmongAccounts = accountPages.some(({ page: name }) => name === page);
+  // Whoever went somewhere else, or looks elsewhere, is done with the list.
+  useEffect(() => {
+    if (!isOpen) return undefined;
+    const closeAway = (event: Event): void => {
+      if (!nav.current?.contains(event.target as Node)) setOpen(false);
+    };
+    document.addEventListener('pointerdown', closeAway);
+    document.addEventListener('focusin', closeAway);
+    return () => {
+      document.removeEventListener('pointerdown', closeAway);
+      document.removeEventListener('focusin', closeAway);
+    };
+  }, [isOpen]);
+  const closeByKey = ({ key }: { key: string }): void => {
+    if (key !== 'Escape' || !isOpen) return;
+    setOpen(false);
+    opener.current?.focus();
+  };
+  return (
+    <nav className="nav" aria-label="Pages" ref={nav} onKeyDown={closeByKey}>
+      <Places places={pages} at={page} />
+      <button ref={opener} type="button" className={isAmongAccounts ? 'nav-more nav-more-current' : 'nav-more'} aria-expanded={isOpen} aria-controls="nav-accounts" onClick={() => setOpen(!isOpen)}>
+        <Icon name="users" />
+        <span>Accounts</span>
+      </button>
+      <div id="nav-accounts" className={isOpen ? 'nav-accounts nav-accounts-open' : 'nav-accounts'} onClick={() => setOpen(false)}>
+        <p className="nav-title">Accounts</p>
+        <Places places={accountPages} at={page} />
+      </div>
+    </nav>
+  );
+}
+
+function Places({ places, at }: { places: readonly Place[]; at: PageName }) {
+  return (
+    <ul>
+      {places.map(({ page, label, href, icon }) => (
+        <li key={page}>
+          <a href={href} aria-current={page === at ? 'page' : undefined}>
+            <Icon name={icon} />
+            <span>{label}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -1,9 +1,9 @@
-import type { ReactNode } from 'react';
 import { askJson } from '../api.ts';
 import { type Import, isOpen, type Job } from '../contracts.ts';
 import { useLive } from '../live.ts';
 import { links } from '../route.ts';
 import { StateBadge, stateMeaning } from '../ui/badge.tsx';
+import { Fact } from '../ui/fact.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Moment } from '../ui/moment.tsx';
 import { Notice, ProblemNotice } from '../ui/notice.tsx';
@@ -58,15 +58,6 @@ function JobCard({ job }: { job: Job }) {
         {job.result === null || job.result === undefined ? null : <Fact name="Result"><pre tabIndex={0} role="region" aria-label="Result">{JSON.stringify(job.result, null, 2)}</pre></Fact>}
       </dl>
     </Section>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div className="fact">
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 
