@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import { Readable } from 'node:stream';
 import { askedCredentials, Callers } from '@mainstay/auth';
 import { standsInForPostgrest, type Settings } from '@mainstay/config';
@@ -34,6 +35,8 @@ export class RestController implements OnModuleInit {
 
   onModuleInit(): void {
     const server = this.host.httpAdapter.getInstance<FastifyInstance>();
+    // Verbs that Fastify would not route are the dialect's to refuse.
+    for (const method of METHODS.filter((name) => name !== 'CONNECT' && !server.supportedMethods.includes(name))) server.addHttpMethod(method, { hasBody: true });
     for (const url of [mount, `${mount}/*`]) server.all(url, (request, reply) => void this.handle(request, reply));
   }
 

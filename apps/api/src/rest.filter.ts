@@ -21,7 +21,7 @@ export class RestFilter implements ExceptionFilter {
 
   /** Answers with an error. */
   answer(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const fault = faultOf(error) ?? this.unexpected(error, request);
+    const fault = faultOf(error, request) ?? this.unexpected(error, request);
     const isBrief = this.live?.current.clientErrorVerbosity === 'minimal';
     const body = isBrief ? { code: fault.code, message: fault.message } : this.bodyOf(fault);
     setStatus(reply, fault.status).headers({ 'proxy-status': `PostgREST; error=${fault.code}`, ...fault.headers });
@@ -40,11 +40,13 @@ export class RestFilter implements ExceptionFilter {
 }
 
 /** The answer for errors that have one; null for what nobody foresaw. */
-function faultOf(error: unknown): Fault | null {
+function faultOf(error: unknown, { headers }: FastifyRequest): Fault | null {
   if (error instanceof CallerFault) return new Fault(error.pgrstCode, { status: error.status, message: error.message }, { details: error.details, headers: error.headers, cause: error });
   if (error instanceof Fault) return error;
   // Nest and Fastify refuse some requests before the controller sees them: their 4xx is the caller's to mend.
   const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown } | null)?.statusCode;
   if (typeof status !== 'number' || status < 400 || status > 499) return null;
+  // Fastify alone says so, of what is no media type.
+  if (status === 415) return new Fault('PGRST102', { status: 400, message: `Content-Type not acceptable: ${headers['content-type']?.trim() || '*/*'}` }, { cause: error });
   return new Fault('PGRST100', { status, message: (error as Error).message }, { cause: error });
 }

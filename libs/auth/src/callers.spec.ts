@@ -80,6 +80,7 @@ describe('a caller is', () => {
 
   it('a guest by role, when the token names none', async () => {
     expect(await ask(await signed({ exp: user.exp }))).toMatchObject({ kind: 'key', role: 'anon' });
+    expect(await ask(await signed({ role: 'service_role' }))).toMatchObject({ kind: 'key', role: 'service_role' });
   });
 
   it('accepted for as long as two clocks may differ', async () => {

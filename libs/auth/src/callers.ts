@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { CallerFault } from './caller-fault.ts';
 import { parseClaimPath, type ClaimPath } from './claim-path.ts';
 import { isOpaqueKey, Keyring, type KeySettings } from './keyring.ts';
-import { leewaySeconds, verifyToken } from './verify-token.ts';
+import { isOfUser, leewaySeconds, verifyToken } from './verify-token.ts';
 
 /** What a request brought to show who asks. Null: not there at all; an empty bearer is something else, and refused. */
 export interface Credentials {
@@ -137,7 +137,7 @@ export class Callers {
   private async proofOfToken(text: string, { keyring, audience, isOutside, roleOf }: Terms): Promise<Proof> {
     if (!keyring.canVerify) throw new CallerFault('keyless', 'Server lacks JWT secret');
     const claims = await verifyToken(text, keyring, { audience, nowSeconds: this.nowSeconds(), mayLastForEver: isOutside });
-    const kind = typeof claims['sub'] === 'string' && claims['sub'] !== '' ? 'user' : 'key';
+    const kind = isOfUser(claims) ? 'user' : 'key';
     const role = textOf(roleOf(claims)) ?? this.guest().role;
     return { caller: makeCaller(kind, { ...claims, role }), validUntilSeconds: expiryOf(claims) + leewaySeconds };
   }

@@ -25,7 +25,7 @@ const texts = {
 export interface VerifyTerms {
   /** The `aud` that a token must have, if it has one; empty lets every audience in. */
   readonly audience: string;
-  /** Tokens of ours end; those of others may last for ever. */
+  /** Those of somebody else's users may last for ever. A token of ours that names a user must end; one that names a role alone is a key. */
   readonly mayLastForEver?: boolean;
   readonly nowSeconds: number;
 }
@@ -86,10 +86,15 @@ function parseClaims(payload: Uint8Array): Claims {
 
 function checkTimes(claims: Claims, { nowSeconds, mayLastForEver = false }: VerifyTerms): void {
   const exp = timeOf(claims, 'exp');
-  if (exp === null && !mayLastForEver) throw new CallerFault('claims', "The JWT 'exp' claim is missing");
+  if (exp === null && !mayLastForEver && isOfUser(claims)) throw new CallerFault('claims', "The JWT 'exp' claim is missing");
   if (exp !== null && exp + leewaySeconds <= nowSeconds) throw new CallerFault('claims', texts.expired);
   if ((timeOf(claims, 'nbf') ?? 0) - leewaySeconds > nowSeconds) throw new CallerFault('claims', texts.notYet);
   if ((timeOf(claims, 'iat') ?? 0) - leewaySeconds > nowSeconds) throw new CallerFault('claims', texts.future);
+}
+
+/** Whether a token names somebody: it speaks for a user then, and else for its role alone, as an API key does. */
+export function isOfUser({ sub }: Claims): boolean {
+  return typeof sub === 'string' && sub !== '';
 }
 
 function timeOf(claims: Claims, name: string): number | null {

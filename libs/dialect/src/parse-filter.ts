@@ -1,7 +1,7 @@
 import { fault } from './faults.ts';
 import type { Limits } from './limits.ts';
 import { comma, readField, readIdentifier, readName, readPath, readQuoted, separated, type FieldName } from './parse-field.ts';
-import { readAll, type Scanner } from './scanner.ts';
+import { readStart, type ReadText, type Scanner } from './scanner.ts';
 
 /** Comparisons that may be followed by `(any)` or `(all)`. */
 export type QuantifiedOperator = 'eq' | 'gte' | 'gt' | 'lte' | 'lt' | 'like' | 'ilike' | 'match' | 'imatch';
@@ -46,19 +46,19 @@ const isValues: readonly IsValue[] = ['null', 'not_null', 'true', 'false', 'unkn
  * Reads the name of a filter parameter: the embed it belongs to and the field.
  * @throws Fault PGRST100.
  */
-export function parseFilterKey(key: string): { path: readonly string[]; field: FieldName } {
+export function parseFilterKey(key: string, readText: ReadText = readStart): { path: readonly string[]; field: FieldName } {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) return { path: [], field: { name: key, path: [] } };
-  return readAll(key, `failed to parse tree path (${key})`, readPath);
+  return readText(key, `failed to parse tree path (${key})`, readPath);
 }
 
 /**
  * Reads the value of a filter parameter, `[not.]operator.value`.
  * @throws Fault PGRST100.
  */
-export function parseComparison(value: string, limits: Limits): Comparison {
+export function parseComparison(value: string, limits: Limits, readText: ReadText = readStart): Comparison {
   const plain = plainComparison.exec(value);
   if (plain !== null) return { isNegated: false, operation: { kind: 'quantified', operator: plain[1] as QuantifiedOperator, quantifier: null, value: plain[2]! } };
-  return readAll(value, `failed to parse filter (${value})`, (scanner) => readComparison(scanner, readRest, limits));
+  return readText(value, `failed to parse filter (${value})`, (scanner) => readComparison(scanner, readRest, limits));
 }
 
 /** Most comparisons are one of these; they need none of the attempts of the grammar. */
@@ -74,10 +74,10 @@ export function looksLikeComparison(value: string): boolean {
  * Reads an `and` or `or` parameter: the embed it belongs to and the tree.
  * @throws Fault PGRST100.
  */
-export function parseLogic(key: string, value: string, limits: Limits): { path: readonly string[]; tree: Tree } {
-  const names = readAll(key, `failed to parse logic path (${key})`, (scanner) => separated(scanner, readName, () => scanner.char('.', 'delimiter (.)')));
+export function parseLogic(key: string, value: string, limits: Limits, readText: ReadText = readStart): { path: readonly string[]; tree: Tree } {
+  const names = readText(key, `failed to parse logic path (${key})`, (scanner) => separated(scanner, readName, () => scanner.char('.', 'delimiter (.)')));
   const operator = names.includes('not') ? `not.${names.at(-1)!}` : names.at(-1)!;
-  const tree = readAll(operator + value, `failed to parse logic tree (${value})`, (scanner) => readTree(scanner, limits, 1));
+  const tree = readText(operator + value, `failed to parse logic tree (${value})`, (scanner) => readTree(scanner, limits, 1));
   return { path: names.slice(0, -1).filter((name) => name !== 'not'), tree };
 }
 

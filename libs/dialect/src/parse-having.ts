@@ -3,7 +3,7 @@ import type { Limits } from './limits.ts';
 import { comma, readField, separated, type FieldName } from './parse-field.ts';
 import { readComparison, readTreeValue, type Comparison } from './parse-filter.ts';
 import { aggregates, readCast, type AggregateName } from './parse-select.ts';
-import { readAll, type Scanner } from './scanner.ts';
+import { readWhole, type Scanner } from './scanner.ts';
 
 /** A comparison of an aggregate over the rows of a group. */
 export interface HavingMeasure extends Comparison {
@@ -21,7 +21,7 @@ export type Having = HavingMeasure | { readonly kind: 'logic'; readonly isNegate
  * @throws Fault PGRST100 where it does not follow the grammar or asks for more than the limits.
  */
 export function parseHaving(text: string, limits: Limits): Having {
-  return readAll(`and${text}`, `failed to parse having (${text})`, (scanner) => readLogic(scanner, limits, 1));
+  return readWhole(`and${text}`, `failed to parse having (${text})`, (scanner) => readLogic(scanner, limits, 1));
 }
 
 /** How many comparisons it holds. */

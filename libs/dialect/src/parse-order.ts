@@ -1,6 +1,6 @@
 import { comma, readField, readName, separated, type FieldName } from './parse-field.ts';
 import type { AggregateName } from './parse-select.ts';
-import { readAll, type Scanner } from './scanner.ts';
+import { readStart, type Scanner } from './scanner.ts';
 import { readBucket, type Bucket } from './time-bucket.ts';
 
 export interface OrderTerm {
@@ -21,7 +21,7 @@ export interface OrderTerm {
 export function parseOrder(text: string): readonly OrderTerm[] {
   const plain = plainOrder.exec(text);
   if (plain !== null) return [{ relation: null, field: { name: plain[1]!, path: [] }, direction: (plain[2] as OrderTerm['direction'] | undefined) ?? null, nulls: null }];
-  return readAll(text, `failed to parse order (${text})`, (scanner) => separated(scanner, readTerm, () => comma(scanner)));
+  return readStart(text, `failed to parse order (${text})`, (scanner) => separated(scanner, readTerm, () => comma(scanner)));
 }
 
 /** Most orders are one bare name. */

@@ -5,7 +5,7 @@ import { looksLikeComparison, parseComparison, parseFilterKey, parseLogic, sizeO
 import { parseHaving, sizeOfHaving, type Having } from './parse-having.ts';
 import { parseOrder, type OrderTerm } from './parse-order.ts';
 import { parseSelect, type SelectItem } from './parse-select.ts';
-import { readAll } from './scanner.ts';
+import { readStart, readWhole, type ReadText } from './scanner.ts';
 import { decodeUtf8, refuseNul } from './text.ts';
 import { everything, offsetWindow, type Window } from './window.ts';
 
@@ -41,12 +41,21 @@ export interface WrittenHaving {
 
 type Parameter = readonly [string, string];
 
+/** What a query string is for. */
+export interface QueryUse {
+  /** In a call by GET, what is no filter is an argument. */
+  readonly takesArguments: boolean;
+  /** The filters choose rows that will be changed. */
+  readonly choosesForWrite: boolean;
+}
+
 /**
  * Reads a query string.
- * @param takesArguments In a call by GET, what is no filter is an argument.
  * @throws Fault PGRST100.
  */
-export function parseQuery(text: string, takesArguments: boolean, limits: Limits): Query {
+export function parseQuery(text: string, { takesArguments, choosesForWrite }: QueryUse, limits: Limits): Query {
+  // `DELETE …?id!=eq.1` deletes nothing here: passing over the `!` would delete the one row that was to be kept.
+  const readText = choosesForWrite ? readWhole : readStart;
   const parameters = splitQuery(text);
   const given = parameters.filter((parameter): parameter is Parameter => parameter[1] !== null);
   const ofKind = (kinds: readonly Kind[]): readonly Parameter[] => given.filter((parameter) => kinds.includes(kindOf(parameter, takesArguments)));
@@ -55,11 +64,11 @@ export function parseQuery(text: string, takesArguments: boolean, limits: Limits
   const isArgument = ([, text]: Parameter): boolean => takesArguments && !looksLikeComparison(text);
   // In the order of the protocol's first server: of several mistakes the same one is told.
   const orders = ofKind(['order']).map(([key, text]) => ({ path: readPlace(key), what: parseOrder(text) }));
-  const logic = ofKind(['and', 'or']).map((parameter) => readLogicParameter(parameter, limits));
+  const logic = ofKind(['and', 'or']).map((parameter) => readLogicParameter(parameter, limits, readText));
   const having = ofKind(['having']).map(([key, text]) => ({ path: readPlace(key), what: { having: parseHaving(text, limits), text } }));
   const columns = readNameList('columns', value('columns'));
   const select = parseSelect(value('select') ?? '*', limits);
-  const filters = conditions.filter((parameter) => !isArgument(parameter)).map((parameter) => readFilter(parameter, limits));
+  const filters = conditions.filter((parameter) => !isArgument(parameter)).map((parameter) => readFilter(parameter, limits, readText));
   const query: Query = {
     select,
     filters,
@@ -89,24 +98,24 @@ function kindOf([key, text]: Parameter, takesArguments: boolean): Kind {
   return last === 'and' || last === 'or' || last === 'order' || last === 'limit' || last === 'offset' ? last : 'filter';
 }
 
-function readFilter([key, text]: Parameter, limits: Limits): Placed<Filter> {
-  const { path, field } = parseFilterKey(key);
-  return { path, what: { kind: 'filter', field, ...parseComparison(text, limits) } };
+function readFilter([key, text]: Parameter, limits: Limits, readText: ReadText): Placed<Filter> {
+  const { path, field } = parseFilterKey(key, readText);
+  return { path, what: { kind: 'filter', field, ...parseComparison(text, limits, readText) } };
 }
 
-function readLogicParameter([key, text]: Parameter, limits: Limits): Placed<Tree> {
-  const { path, tree } = parseLogic(key, text, limits);
+function readLogicParameter([key, text]: Parameter, limits: Limits, readText: ReadText): Placed<Tree> {
+  const { path, tree } = parseLogic(key, text, limits, readText);
   return { path, what: tree };
 }
 
 function readNameList(parameter: string, text: string | undefined): readonly string[] | null {
   if (text === undefined) return null;
-  return [...new Set(readAll(text, `failed to parse ${parameter} parameter (${text})`, readNames))];
+  return [...new Set(readStart(text, `failed to parse ${parameter} parameter (${text})`, readNames))];
 }
 
 /** The embed that a dotted modifier such as `rel.sub.order` is about. */
 function readPlace(key: string): readonly string[] {
-  return key.includes('.') ? readAll(key, `failed to parse tree path (${key})`, readPath).path : [];
+  return key.includes('.') ? readStart(key, `failed to parse tree path (${key})`, readPath).path : [];
 }
 
 /** A limit and an offset of the same embed are one window. What is no whole number is ignored. */

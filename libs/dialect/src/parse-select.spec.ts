@@ -44,10 +44,8 @@ describe('select', () => {
     ['id,clients(name[])', 'line 1, column 16', `unexpected '[' expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`],
     ['data->>-78xy', 'line 1, column 11', `unexpected 'x' expecting digit, "->", "::", ".", "," or end of input`],
     ['name!hint', 'line 1, column 5', `unexpected '!' expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`],
-    ['*!hint', 'line 1, column 2', `unexpected '!' expecting ")", "," or end of input`],
     ['name::', 'line 1, column 7', 'unexpected end of input expecting letter or digit'],
     ['id,', 'line 1, column 4', 'unexpected end of input expecting "...", field name (* or [a..z0..9_$]), "*" or "count()"'],
-    ['x)', 'line 1, column 2', `unexpected ')' expecting letter, digit, "-", "->>", "->", "::", ".", "," or end of input`],
     ['a,b(c', 'line 1, column 6', `unexpected end of input expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`],
     ['a,b(c,d', 'line 1, column 8', `unexpected end of input expecting "," or ")"`],
   ])('%s is refused with the place and what was expected', (text, place, details) => {

@@ -1,7 +1,7 @@
 import { fault } from './faults.ts';
 import type { Limits } from './limits.ts';
 import { comma, readField, readIdentifier, readName, type FieldName } from './parse-field.ts';
-import { readAll, type Scanner } from './scanner.ts';
+import { readStart, type Scanner } from './scanner.ts';
 import { readBucket, type Bucket } from './time-bucket.ts';
 
 export type AggregateName = 'sum' | 'avg' | 'count' | 'max' | 'min';
@@ -44,7 +44,7 @@ export function parseSelect(text: string, limits: Limits): readonly SelectItem[]
   // Most requests ask for everything, or for bare names.
   if (text === '*') return [star];
   if (bareNames.test(text)) return bareFields(text.split(','), limits);
-  return readAll(text, `failed to parse select parameter (${text})`, (scanner) => readItems(scanner, new Budget(limits), 0));
+  return readStart(text, `failed to parse select parameter (${text})`, (scanner) => readItems(scanner, new Budget(limits), 0));
 }
 
 const bareNames = /^[A-Za-z_]\w*(?:,[A-Za-z_]\w*)*$/;

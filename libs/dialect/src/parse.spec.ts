@@ -73,6 +73,16 @@ describe('the query string', () => {
   });
 });
 
+describe('what follows a complete parameter', () => {
+  it.each(['select=id)x', 'select=*!hint', 'order=id)x', 'id!=eq.1', 'id=in.(1,2)x', 'id=is.null)', 'and=(id.eq.1),(id.eq.2)'])('%s is passed over in a read', (query) => {
+    expect(() => read(`GET /orders?${query}`)).not.toThrow();
+  });
+
+  it.each(['id!=eq.1', 'id=in.(1,2)x', 'id=is.null)', 'and=(id.eq.1),(id.eq.2)'])('%s is refused where the filter chooses what is changed', (query) => {
+    for (const method of ['PATCH', 'PUT', 'DELETE']) expect(() => read(`${method} /orders?${query}`, { headers: json, body: '{}' })).toThrow(expect.objectContaining({ code: 'PGRST100' }));
+  });
+});
+
 describe('the window', () => {
   it.each([
     ['GET /t', '', { offset: 0, limit: null }],

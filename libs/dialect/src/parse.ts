@@ -2,7 +2,7 @@ import { fault } from './faults.ts';
 import { parseAccept, parseMediaType, type MediaType } from './media-types.ts';
 import type { RestOptions } from './options.ts';
 import { parseBody, type Body } from './parse-body.ts';
-import { decode, parseQuery, type Query } from './parse-query.ts';
+import { decode, parseQuery, type Query, type QueryUse } from './parse-query.ts';
 import { parsePreferences, type Preferences } from './preferences.ts';
 import { utf8OfLatin1 } from './text.ts';
 import { everything, intersect, isEverything, parseRange, type Window } from './window.ts';
@@ -66,7 +66,7 @@ export function parse(http: RestRequest, options: RestOptions, { mayChooseTx }: 
   const { schema, isSchemaNegotiated } = schemaOf(http, options.schemas);
   const action = actionOf(target, method);
   const cursor = action.kind === 'read' ? cursorOf(http.query) : null;
-  const query = parseQuery(cursor === null ? http.query : cursor.others, action.kind === 'call' && action.method !== 'POST', options.limits);
+  const query = parseQuery(cursor === null ? http.query : cursor.others, useOf(action), options.limits);
   const contentType: MediaType = headers['content-type'] === undefined ? { kind: 'json' } : parseMediaType(headers['content-type']);
   return {
     action,
@@ -149,6 +149,13 @@ function collectionAction(collection: string, method: string): Action {
 
 function unsupported(method: string): Error {
   return fault('PGRST117', { message: `Unsupported HTTP method: ${method}` });
+}
+
+function useOf(action: Action): QueryUse {
+  return {
+    takesArguments: action.kind === 'call' && action.method !== 'POST',
+    choosesForWrite: action.kind === 'update' || action.kind === 'put' || action.kind === 'delete',
+  };
 }
 
 /** `Range` means something on GET only (RFC 9110, 14.2). */

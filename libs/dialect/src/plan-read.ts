@@ -191,7 +191,7 @@ class ReadPlanner {
       shape,
       isInner: select.join === 'inner',
       asked: draft.asked.window,
-      isEmpty: select.items.every((item) => item.kind === 'embed') && node.embeds.every(({ isEmpty }) => isEmpty),
+      isEmpty: select.items.length === 0,
       node: { ...node, window: singleRow(node.window, relationship, draft) },
     };
   }

@@ -302,7 +302,7 @@ function havingOfArguments(query: Query, routines: readonly Routine[], { limits 
 function rowsOf({ schema, name, returns }: Routine, cache: SchemaCache): QualifiedName {
   if (!returns.isComposite) return { schema, name };
   const ofType = { schema: returns.schema, name: returns.name };
-  return findCollection(cache, ofType) === undefined ? { schema, name } : ofType;
+  return findCollection(cache, ofType) === undefined ? { schema, name: returns.name } : ofType;
 }
 
 function argumentsOf(routine: Routine, keys: ReadonlySet<string>, given: readonly (readonly [string, string])[], body: Body | null): Arguments {

@@ -14,7 +14,7 @@ interface Complaint {
  * Walks over a text for a recursive descent parser. A reader gives null when the text is not what it wants.
  * The protocol words a refusal as "unexpected … expecting …" with a column, and clients show it, so the rules for what is
  * told are those of the protocol's first parser: the farthest place wins, equal places join, progress forgets.
- * Telling costs time and happens rarely: `readAll` first reads without, and reads again to explain only what it refuses.
+ * Telling costs time and happens rarely: `readStart` first reads without, and reads again to explain only what it refuses.
  */
 export class Scanner {
   position = 0;
@@ -31,7 +31,7 @@ export class Scanner {
   }
 
   /** Takes the character, or complains. */
-  char(wanted: string, label = `"${wanted}"`): boolean {
+  char(wanted: string, label = haskellString(wanted)): boolean {
     if (this.text[this.position] === wanted) return this.advance(1);
     return this.complain(this.position, this.tokenHere(), [label]);
   }
@@ -143,21 +143,27 @@ export class Scanner {
   }
 }
 
+/** `readStart` or `readWhole`. */
+export type ReadText = <T>(text: string, title: string, read: (scanner: Scanner) => T | null) => T;
+
 /**
- * Reads a whole text with one reader.
+ * Reads a text with one reader and passes over what follows, as the protocol's parsers do.
  * @throws Fault PGRST100 with the place and what was expected there.
  */
-export function readAll<T>(text: string, title: string, read: (scanner: Scanner) => T | null): T {
-  const whole = (scanner: Scanner): T | null => {
-    const value = read(scanner);
-    return value !== null && scanner.ends() ? value : null;
-  };
-  const value = whole(new Scanner(text, false));
+export const readStart: ReadText = (text, title, read) => {
+  const value = read(new Scanner(text, false));
   if (value !== null) return value;
   const scanner = new Scanner(text, true);
-  whole(scanner);
+  read(scanner);
   throw fault('PGRST100', scanner.explain(title));
-}
+};
+
+/** As `readStart`, and nothing may follow. */
+export const readWhole: ReadText = (text, title, read) =>
+  readStart(text, title, (scanner) => {
+    const value = read(scanner);
+    return value !== null && scanner.ends() ? value : null;
+  });
 
 function join(earlier: Complaint | null, later: Complaint): Complaint {
   if (earlier === null || later.at > earlier.at) return later;
