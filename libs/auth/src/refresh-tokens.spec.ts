@@ -12,17 +12,17 @@ describe('a refresh token', () => {
   it('leads to its descendants, however many generations down', () => {
     const first = tokens.makeFirst();
     const line = [first];
-    for (let i = 0; i < 20; i += 1) line.push(tokens.childOf(line.at(-1)!, 'session'));
+    for (let i = 0; i < 20; i += 1) line.push(tokens.childOf(line.at(-1)!));
     expect(new Set(line).size).toBe(21);
-    for (const generation of [1, 2, 20]) expect(tokens.descendant(first, 'session', digestOf(line[generation]!))).toBe(line[generation]);
+    for (const generation of [1, 2, 20]) expect(tokens.descendant(first, digestOf(line[generation]!))).toBe(line[generation]);
   });
 
-  it('leads to no other: not to an ancestor, not in another session, not with another key', () => {
+  it('leads to no other: not to an ancestor, not one of another line, not with another key', () => {
     const first = tokens.makeFirst();
-    const child = tokens.childOf(first, 'session');
-    expect(tokens.descendant(child, 'session', digestOf(first))).toBeNull();
-    expect(tokens.descendant(first, 'other', digestOf(child))).toBeNull();
-    expect(new RefreshTokens('t'.repeat(32)).descendant(first, 'session', digestOf(child))).toBeNull();
+    const child = tokens.childOf(first);
+    expect(tokens.descendant(child, digestOf(first))).toBeNull();
+    expect(tokens.descendant(tokens.makeFirst(), digestOf(child))).toBeNull();
+    expect(new RefreshTokens('t'.repeat(32)).descendant(first, digestOf(child))).toBeNull();
   });
 });
 

@@ -24,15 +24,15 @@ export class RefreshTokens {
     return randomBytes(tokenBytes).toString('base64url');
   }
 
-  childOf(token: string, sessionId: string): string {
-    return createHmac('sha256', this.key).update(`${sessionId}:${token}`).digest().subarray(0, tokenBytes).toString('base64url');
+  childOf(token: string): string {
+    return createHmac('sha256', this.key).update(token).digest().subarray(0, tokenBytes).toString('base64url');
   }
 
   /** The descendant of `token` with this digest; null if it was not derived from it with the key that we have now. */
-  descendant(token: string, sessionId: string, digest: string): string | null {
+  descendant(token: string, digest: string): string | null {
     let candidate = token;
     for (let generation = 0; generation < longestLag; generation += 1) {
-      candidate = this.childOf(candidate, sessionId);
+      candidate = this.childOf(candidate);
       if (digestOf(candidate) === digest) return candidate;
     }
     return null;

@@ -5,6 +5,7 @@ import { AccessTokens } from './access-tokens.ts';
 import { Keyring } from './keyring.ts';
 import { digestOf, RefreshTokens } from './refresh-tokens.ts';
 import { Sessions } from './sessions.service.ts';
+import { viewUser } from './views.ts';
 
 let database: TestDatabase;
 let accounts: Accounts;
@@ -77,5 +78,38 @@ describe('a session', () => {
     );
     expect(Number(read!.blocks)).toBeGreaterThan(0);
     expect(Number(read!.blocks)).toBeLessThan(100);
+  });
+});
+
+describe('a refresh', () => {
+  it('gives the account as a look at it does, in one round trip', async () => {
+    const sessions = sessionsWith('s'.repeat(32));
+    const { refreshToken, sessionId } = await openSession(sessions);
+    const [{ user_id: id }] = await database.admin.rows<{ user_id: string }>('select user_id from auth.sessions where id = $1', [sessionId]) as [{ user_id: string }];
+    await database.admin.rows(`insert into auth.identities (provider_id, user_id, identity_data, provider, created_at, updated_at) values ($1::text, $1::uuid, '{"sub": "x"}', 'email', now(), now())`, [id]);
+    await database.admin.rows(`insert into auth.mfa_factors (id, user_id, factor_type, status, created_at, updated_at, secret) values (gen_random_uuid(), $1, 'totp', 'verified', now(), now(), 'not shown')`, [id]);
+    await database.admin.rows(`update auth.users set raw_user_meta_data = '{"a": "null ? $1"}', confirmation_sent_at = 'infinity' where id = $1`, [id]);
+    const { user } = await sessions.refresh(refreshToken, device);
+    expect(JSON.parse(JSON.stringify(user))).toEqual(JSON.parse(JSON.stringify(viewUser((await accounts.find(id))!))));
+    expect(JSON.stringify(user)).not.toContain('not shown');
+  });
+
+  it('by fifty at once leaves one lineage', async () => {
+    const sessions = sessionsWith('s'.repeat(32));
+    const { refreshToken, sessionId } = await openSession(sessions);
+    const answers = await Promise.all(Array.from({ length: 50 }, () => sessions.refresh(refreshToken, device)));
+    expect(new Set(answers.map(({ refresh_token: token }) => token)).size).toBe(1);
+    const rows = await database.admin.rows<{ revoked: boolean }>('select revoked from auth.refresh_tokens where session_id = $1 order by id', [sessionId]);
+    expect(rows).toEqual([{ revoked: true }, { revoked: false }]);
+  });
+
+  it('of a banned user leaves the token as it was', async () => {
+    const sessions = sessionsWith('s'.repeat(32));
+    const { refreshToken, sessionId } = await openSession(sessions);
+    const ban = (until: string) => database.admin.rows(`update auth.users set banned_until = ${until} where id = (select user_id from auth.sessions where id = $1)`, [sessionId]);
+    await ban(`now() + interval '1 hour'`);
+    await expect(sessions.refresh(refreshToken, device)).rejects.toMatchObject({ code: 'user_banned' });
+    await ban('null');
+    expect((await sessions.refresh(refreshToken, device)).refresh_token).not.toBe(refreshToken);
   });
 });

@@ -3,7 +3,7 @@ import type { Settings } from '@mainstay/config';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { LockMode, type EntityDictionary, type RequiredEntityData } from '@mikro-orm/core';
 import { AuthSession } from './auth-session.entity.ts';
-import { listFactors, type Factor } from './factors.ts';
+import { factorOf, listFactors, type Factor, type FactorRow } from './factors.ts';
 import { findUserIds, type UserSearch } from './find-users.ts';
 import { Identity } from './identity.entity.ts';
 import { houseError, makeAccountsOrm } from './orm.ts';
@@ -123,6 +123,19 @@ export class Accounts {
     }
   }
 
+  /**
+   * Replaces the live token of a living session by its child, in one statement. Null where anything is otherwise: the token was used
+   * before, the session is over, the account may not come in. Nothing has happened then.
+   */
+  async refreshAtOnce(tokenDigest: string, childDigest: string, { userAgent, address }: Device): Promise<{ readonly account: Account; readonly facts: SessionFacts } | null> {
+    return this.ask(async (em) => {
+      const [{ found } = { found: null }] = await rowsOf<{ found: RefreshedRow | null }>(em, 'select mainstay_internal.refresh_at_once($1, $2, $3, $4) as found', [tokenDigest, childDigest, userAgent, address]);
+      if (found === null) return null;
+      const identities = found.identities.map((row) => em.map(Identity, row));
+      return { account: { user: em.map(User, found.user), identities, factors: found.factors.map(factorOf) }, facts: found.session };
+    });
+  }
+
   /** Runs one statement of ours, committed by itself. Values are `$1`, `$2`, …; none may be an array. */
   async rows<R extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     return this.ask((em) => rowsOf<R>(em, text, values));
@@ -234,6 +247,14 @@ export class OpenAccounts {
     await this.em.execute('delete from auth.webauthn_credentials where user_id = ?', [userId]);
     await this.em.execute('delete from auth.mfa_factors where user_id = ?', [userId]);
   }
+}
+
+/** What `refresh_at_once` gives: rows as JSON. */
+interface RefreshedRow {
+  readonly session: SessionFacts;
+  readonly user: EntityDictionary<User>;
+  readonly identities: readonly EntityDictionary<Identity>[];
+  readonly factors: readonly FactorRow[];
 }
 
 /** The ORM numbers its values itself, one for each question mark. */

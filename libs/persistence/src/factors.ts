@@ -205,6 +205,24 @@ export async function countRecoveryCodes(tx: Runner, factorId: string): Promise<
 }
 
 /** Rows that the ORM's connection reads as text become dates as everywhere else. */
+/** A row of the table as JSON has it. */
+export interface FactorRow {
+  readonly id: string;
+  readonly user_id: string;
+  readonly friendly_name: string | null;
+  readonly factor_type: FactorType;
+  readonly status: Factor['status'];
+  readonly phone: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly last_challenged_at: string | null;
+}
+
+export function factorOf(row: FactorRow): Factor {
+  const { id, user_id: userId, friendly_name: friendlyName, factor_type: type, status, phone, created_at: createdAt, updated_at: updatedAt, last_challenged_at: challengedAt } = row;
+  return { id, userId, friendlyName, type, status, phone, createdAt: new Date(createdAt), updatedAt: new Date(updatedAt), lastChallengedAt: challengedAt === null ? null : new Date(challengedAt) };
+}
+
 function dated<T extends Factor>(factor: T): T {
   const date = (value: Date | string): Date => (value instanceof Date ? value : new Date(value));
   return { ...factor, createdAt: date(factor.createdAt), updatedAt: date(factor.updatedAt), lastChallengedAt: factor.lastChallengedAt === null ? null : date(factor.lastChallengedAt) };

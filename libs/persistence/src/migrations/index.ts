@@ -13,7 +13,8 @@ import { attemptCounters } from './0041-attempts.ts';
 import { factorTables } from './0042-factors.ts';
 import { oauthTables } from './0044-oauth.ts';
 import { keyTables } from './0046-keys.ts';
+import { refreshAtOnce } from './0047-refresh.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce];
