@@ -56,9 +56,15 @@ export const commands: readonly Command[] = [
   },
   {
     name: 'keys',
-    usage: 'keys [--reveal]',
-    summary: 'Show the URL and the keys that clients need; --reveal shows the secret ones too.',
-    options: [['--reveal', 'print the service key, the secret key and the database password']],
+    usage: 'keys [list | create NAME | rotate | revoke ID] [options]',
+    summary: 'Show the URL and the keys that clients need; list, make and end keys, and rotate those that sign.',
+    options: [
+      ['--reveal', 'print the service key, the secret key and the database password'],
+      ['--role ROLE', 'of a new key: the role that it acts as; service_role if left out'],
+      ['--expires WHEN', 'of a new key: a moment such as 2030-01-31, or a span such as 90d, 12h or 30m'],
+      ['--publishable', 'make a key for browsers, of role anon'],
+      ['--key KEY', 'the service key; read from the home folder if left out'],
+    ],
   },
   {
     name: 'gen',
