@@ -165,6 +165,17 @@ describe('an authenticator app', () => {
     expect((await call('POST', '/token?grant_type=refresh_token', { refresh_token: body.refresh_token })).status).toBe(200);
   });
 
+  it('leaves no more rights to an access token that was got without it', async () => {
+    const someone = await person();
+    const before = someone.access;
+    const { id, totp } = await enrollTotp(someone);
+    const { body } = await verify(someone, id, await challenge(someone, id), codeOf(totp.secret));
+    expect(refusal(await call('PUT', '/user', { password: 'another long one' }, { bearer: before }))).toEqual([401, 'insufficient_aal']);
+    expect(refusal(await call('DELETE', `/factors/${id}`, undefined, { bearer: before }))).toEqual([422, 'insufficient_aal']);
+    expect(refusal(await call('POST', '/factors/recovery-codes', undefined, { bearer: before }))).toEqual([403, 'insufficient_aal']);
+    expect((await call('DELETE', `/factors/${id}`, undefined, { bearer: body.access_token })).status).toBe(200);
+  });
+
   it('ends the sessions in which it was not shown', async () => {
     const someone = await person();
     const other = (await signIn(someone.email)).body;

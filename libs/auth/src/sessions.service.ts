@@ -126,7 +126,7 @@ export class Sessions {
     if (caller.sessionId !== null && (session === null || isOver(session))) throw fault('session_not_found');
     if (session !== null && this.isPast(session)) throw fault('session_expired', { status: 403, message: 'Session has expired' });
     if (isBanned(account.user)) throw fault('user_banned', { status: 403 });
-    return { account, session };
+    return { account, session: session === null ? null : { ...session, aal: lesserLevel(session.aal, caller.claims['aal']) } };
   }
 
   /** The sessions of whoever asks, the last used first. */
@@ -228,5 +228,10 @@ export class Sessions {
 }
 
 function isOver({ notAfter }: AuthSession): boolean {
+/** A token from before the second factor is not raised with its session, nor one from after it when the factor has gone. */
+function lesserLevel(ofSession: string | null | undefined, ofToken: unknown): string {
+  return typeof ofToken === 'string' && ofToken !== 'aal1' && typeof ofSession === 'string' ? ofSession : 'aal1';
+}
+
   return notAfter instanceof Date && notAfter.getTime() <= Date.now();
 }

@@ -43,6 +43,9 @@ const plain: Readonly<Record<string, string>> = {
   'sessions.timebox': 'GOTRUE_SESSIONS_TIMEBOX',
   'sessions.inactivity_timeout': 'GOTRUE_SESSIONS_INACTIVITY_TIMEOUT',
   'mfa.max_enrolled_factors': 'GOTRUE_MFA_MAX_ENROLLED_FACTORS',
+  'webauthn.rp_id': 'GOTRUE_WEBAUTHN_RP_ID',
+  'webauthn.rp_display_name': 'GOTRUE_WEBAUTHN_RP_DISPLAY_NAME',
+  'webauthn.rp_origins': 'GOTRUE_WEBAUTHN_RP_ORIGINS',
 };
 
 /** Tables that count only where their `enabled` says so, by what their keys' settings begin with. */
@@ -82,6 +85,8 @@ export function readAuthTables(auth: Table, folder: string, environment: Readonl
     if (/^email\.template\.\w+$/.test(path)) return takeTemplate(table, path, folder, set);
     if (path === 'sms.test_otp') return set(path, 'GOTRUE_SMS_TEST_OTP', Object.entries(table).map(([phone, code]) => `${phone}=${String(code)}`));
     if (/^mfa\.\w+$/.test(path)) return each(table, path, (key, value) => set(`${path}.${key}`, `GOTRUE_${path.replace('.', '_').replace('web_authn', 'WEB_AUTHN').toUpperCase()}_${key.toUpperCase()}`, value));
+    // Here they are on unless somebody says otherwise.
+    if (path === 'passkey') return each(table, path, (key, value) => set(`passkey.${key}`, `GOTRUE_PASSKEY_${key.toUpperCase()}`, value));
     if (table['enabled'] === false) return;
     each(table, path, (key, value) => {
       const at = path === '' ? key : `${path}.${key}`;
