@@ -157,7 +157,7 @@ describe('who may do what', () => {
       const rest = await fetch(`${stack.url}/rest/v1/notes`, { headers });
       expect(rest.status).toBe(401);
       expect(rest.headers.get('www-authenticate')).toMatch(/^Bearer/);
-      expect(await rest.json()).toEqual({ code: 'PGRST301', message: expect.any(String), details: null, hint: null });
+      expect(await rest.json()).toMatchObject({ code: 'PGRST301', message: expect.any(String), hint: null });
       for (const path of ['/imports/v1', '/jobs/v1', '/collections/v1']) {
         const answer = await fetch(`${stack.url}${path}`, { headers });
         expect({ path, status: answer.status }).toEqual({ path, status: 401 });
