@@ -8,6 +8,7 @@ import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type On
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthFactorsAdminController } from './auth-factors-admin.controller.ts';
 import { AuthFactorsController } from './auth-factors.controller.ts';
+import { AuthOAuthAdminController, AuthOAuthController } from './auth-oauth.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthPasskeysController } from './auth-passkeys.controller.ts';
 import { AuthProvidersController } from './auth-providers.controller.ts';
@@ -55,7 +56,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }

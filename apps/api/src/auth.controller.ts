@@ -3,13 +3,14 @@ import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
 import { All, Body, Controller, Get, Header, HttpCode, Inject, Injectable, Post, Put, Query, Req, UseFilters, UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { AdminGuard } from './auth-admin.controller.ts';
 import { deviceOf, redirectOf } from './auth-device.ts';
 import { CodeInput } from './auth-otp.inputs.ts';
 import { IdTokenInput } from './auth-providers.inputs.ts';
 import { AuthHeaders } from './auth-version.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { PasswordInput, readInput, RefreshInput, SignUpInput, UserInput } from './auth.inputs.ts';
-import { Asker, CallerGuard, KeyGuard } from './caller.guard.ts';
+import { Asker, CallerGuard, KeyGuard, type AskedRequest } from './caller.guard.ts';
 import { CaptchaGuard } from './captcha.guard.ts';
 import { edgeFault } from './edge-faults.ts';
 import { settingsToken } from './settings-token.ts';
@@ -19,9 +20,19 @@ import { version } from './version.ts';
 @Injectable()
 export class BearerGuard extends CallerGuard {
   override async canActivate(context: ExecutionContext): Promise<boolean> {
-    if (askedCredentials(context.switchToHttp().getRequest<FastifyRequest>()).bearer === null) throw authFault('no_authorization');
-    return super.canActivate(context);
+    const request = context.switchToHttp().getRequest<AskedRequest>();
+    if (askedCredentials(request).bearer === null) throw authFault('no_authorization');
+    await super.canActivate(context);
+    if (typeof request.caller.claims['client_id'] === 'string' && !isForApplications(request)) throw authFault('no_authorization', { status: 403, message: 'This is for the user alone, and the token belongs to an application' });
+    return true;
   }
+}
+
+/** What an application may do with a token that its user granted it: read who they are, and give the token back. */
+function isForApplications({ method, url, query }: FastifyRequest): boolean {
+  const path = url.split('?')[0]!;
+  if (path === '/auth/v1/oauth/userinfo' || (path === '/auth/v1/user' && method === 'GET')) return true;
+  return path === '/auth/v1/logout' && (query as { scope?: unknown }).scope === 'local';
 }
 
 /** `/auth/v1` for everybody: GoTrue's protocol, as `supabase.auth` speaks it. */
@@ -118,6 +129,13 @@ export class JwksController {
 @UseFilters(AuthFilter)
 @UseInterceptors(AuthHeaders)
 export class AuthNotYetController {
+  /** What only the administration may ask is not told to others either. */
+  @All('admin/*')
+  @UseGuards(AdminGuard)
+  admin(@Req() request: FastifyRequest): never {
+    return this.any(request);
+  }
+
   @All('*')
   any(@Req() { method, url }: FastifyRequest): never {
     const path = url.split('?')[0]!;

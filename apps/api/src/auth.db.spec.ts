@@ -713,12 +713,22 @@ describe('the service', () => {
   });
 
   it.each([
-    ['GET', '/authorize?provider=github', 400, 'provider_disabled'],
-    ['POST', '/sso', 404, 'saml_provider_disabled'],
-    ['GET', '/user/identities/authorize?provider=github', 404, 'manual_linking_disabled'],
-    ['GET', '/.well-known/openid-configuration', 404, 'feature_disabled'],
-  ])('%s %s says that it is not yet here', async (method, path, status, code) => {
-    expect(await call(method, path, method === 'POST' ? {} : undefined)).toMatchObject({ status, body: { code, message: expect.stringMatching(/not yet here$/) } });
+    ['POST', '/sso', 404, 'saml_provider_disabled', 'SAML 2.0 is disabled'],
+    ['GET', '/sso/saml/metadata', 404, 'saml_provider_disabled', 'SAML 2.0 is disabled'],
+    ['POST', '/sso/saml/acs', 404, 'saml_provider_disabled', 'SAML 2.0 is disabled'],
+    ['GET', '/scim/v2/ServiceProviderConfig', 404, 'feature_disabled', 'SCIM server is disabled'],
+    ['POST', '/token?grant_type=web3', 422, 'web3_provider_disabled', 'Web3 provider is disabled'],
+    ['GET', '/admin/sso/providers', 401, 'no_authorization', 'This endpoint requires a Bearer token'],
+    ['GET', '/admin/custom-providers', 401, 'no_authorization', 'This endpoint requires a Bearer token'],
+  ])('%s %s says that it is off', async (method, path, status, code, message) => {
+    expect(await call(method, path, method === 'POST' ? {} : undefined)).toMatchObject({ status, body: { code, message } });
+  });
+
+  it.each([
+    ['/admin/sso/providers', 'saml_provider_disabled', 'SAML 2.0 is disabled'],
+    ['/admin/custom-providers', 'feature_disabled', 'Custom OAuth providers are disabled'],
+  ])('%s says so to the administration', async (path, code, message) => {
+    expect(await call('GET', path, undefined, { bearer: secrets['SERVICE_ROLE_KEY']! })).toMatchObject({ status: 404, body: { code, message } });
   });
 
   it('says of any other path that there is nothing', async () => {

@@ -1,6 +1,6 @@
 import { apiUrlOf, type Settings } from '@mainstay/config';
 import type { SessionFacts, User } from '@mainstay/persistence';
-import { SignJWT } from 'jose';
+import { SignJWT, type JWTPayload } from 'jose';
 import type { SigningKey } from './keyring.ts';
 
 export interface AccessToken {
@@ -42,10 +42,24 @@ export class AccessTokens {
       amr: session.amr,
       session_id: session.id,
       is_anonymous: user.isAnonymous,
+      ...(session.clientId ? { client_id: session.clientId, scope: session.scopes ?? '' } : {}),
     };
-    const text = await new SignJWT(claims).setProtectedHeader({ alg: signing.alg, typ: 'JWT', ...(signing.kid === null ? {} : { kid: signing.kid }) }).sign(signing.signing);
-    return { text, expiresAt, lifetimeSeconds };
+    return { text: await signed(claims, signing), expiresAt, lifetimeSeconds };
   }
+
+  /** Signs what tells an application who its user is. Its audience is the application, so that it opens nothing here. */
+  async signIdToken(userId: string, clientId: string, claims: Readonly<Record<string, unknown>>): Promise<string> {
+    const issuedAt = Math.floor(Date.now() / 1000);
+    return signed({ ...claims, iss: this.issuer, sub: userId, aud: clientId, azp: clientId, iat: issuedAt, exp: issuedAt + this.settings.jwtExpirySeconds }, this.keys.signing);
+  }
+
+  get algorithm(): string {
+    return this.keys.signing.alg;
+  }
+}
+
+function signed(claims: JWTPayload, { alg, kid, signing }: SigningKey): Promise<string> {
+  return new SignJWT(claims).setProtectedHeader({ alg, typ: 'JWT', ...(kid === null ? {} : { kid }) }).sign(signing);
 }
 
 /** Rows of seeds leave these null or empty. */

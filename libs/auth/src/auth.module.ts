@@ -18,6 +18,8 @@ import { Limits } from './limits.ts';
 import { Links } from './links.service.ts';
 import { MailTemplates } from './mail-templates.ts';
 import { Messages } from './messages.ts';
+import { OAuthClients } from './oauth-clients.service.ts';
+import { OAuthServer } from './oauth-server.service.ts';
 import { OneTimeTokens } from './one-time-tokens.ts';
 import { Otp } from './otp.service.ts';
 import { OutsideAccounts } from './outside-accounts.ts';
@@ -39,7 +41,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...keyProviders(settings), callerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, ...factorServices] };
+    return { module: AuthModule, global: true, providers: [...keyProviders(settings), callerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings), ...server(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, OAuthClients, OAuthServer, ...factorServices] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -108,5 +110,13 @@ function outside(settings: Settings): Provider[] {
     { provide: IdTokens, useFactory: (clients: ProviderClients) => new IdTokens(clients, settings), inject: [ProviderClients] },
     { provide: OutsideAccounts, useFactory: (...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings), inject: [Accounts, Letters, Limits] },
     { provide: Providers, useFactory: (...parts: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts]) => new Providers(...parts, settings), inject: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts] },
+  ];
+}
+
+/** The project as a provider for others. */
+function server(settings: Settings): Provider[] {
+  return [
+    { provide: OAuthClients, useFactory: (...parts: [Accounts, Limits]) => new OAuthClients(...parts, settings), inject: [Accounts, Limits] },
+    { provide: OAuthServer, useFactory: (...parts: [Accounts, OAuthClients, Sessions, AccessTokens, Limits]) => new OAuthServer(...parts, settings), inject: [Accounts, OAuthClients, Sessions, AccessTokens, Limits] },
   ];
 }

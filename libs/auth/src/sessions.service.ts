@@ -88,15 +88,16 @@ export class Sessions {
   /**
    * Exchanges a refresh token. Everybody who does so for one session comes one after the other, so many tabs at once
    * leave one lineage: the first rotates, the others are given what it got.
+   * @param clientId the application that asks, proved; null is the user's own
    */
-  async refresh(token: string, device: Device): Promise<SessionAnswer> {
+  async refresh(token: string, device: Device, clientId: string | null = null): Promise<SessionAnswer> {
     const digest = digestOf(token);
-    const atOnce = this.hasRules ? null : await this.refreshAtOnce(token, digest, device);
+    const atOnce = this.hasRules || clientId !== null ? null : await this.refreshAtOnce(token, digest, device);
     if (atOnce !== null) return this.answer(atOnce);
     // A theft has to be written down, so it leaves the transaction as a value: a throw would roll its traces back.
     const open = await this.accounts.transaction(async (tx) => {
       const family = await tx.lockFamily(digest);
-      if (family === null) throw fault('refresh_token_not_found');
+      if (family === null || (family.session.clientId ?? null) !== clientId) throw fault('refresh_token_not_found');
       const worth = worthOf(digest, family, this.settings.refreshReuseSeconds);
       if (worth === 'refuse') throw fault('refresh_token_already_used');
       if (family.isSessionOver || (await this.isOutlived(tx, family.session.id))) throw fault('session_expired');

@@ -32,6 +32,9 @@ export interface SessionFacts {
   readonly userId: string;
   readonly aal: string;
   readonly amr: readonly AuthenticationMethod[];
+  /** The application that holds the session for its user, and what it may read; of the user's own there is none. */
+  readonly clientId?: string | null;
+  readonly scopes?: string | null;
 }
 
 /** A refresh token as its family knows it, read under the family's lock. */
@@ -305,6 +308,8 @@ interface FamilyRow {
   readonly user_id: string;
   readonly aal: string | null;
   readonly amr: { method: string; timestamp: number }[];
+  readonly client_id: string | null;
+  readonly scopes: string | null;
   readonly is_over: boolean;
   readonly is_revoked: boolean;
   readonly age_seconds: number;
@@ -317,7 +322,7 @@ interface FamilyRow {
  * has ten thousand tokens. clock_timestamp(), for now() is when the transaction began, which may be long before the lock was ours.
  */
 const readFamily = `
-  select s.id as session_id, s.user_id, s.aal, coalesce(s.not_after <= clock_timestamp(), false) as is_over,
+  select s.id as session_id, s.user_id, s.aal, s.oauth_client_id as client_id, s.scopes, coalesce(s.not_after <= clock_timestamp(), false) as is_over,
     coalesce(t.revoked, false) as is_revoked,
     coalesce(extract(epoch from clock_timestamp() - t.updated_at), 1e9)::float8 as age_seconds,
     a.token as active_digest, a.parent as active_parent,
@@ -332,7 +337,7 @@ const readFamily = `
 
 function familyOf(row: FamilyRow): TokenInFamily {
   return {
-    session: { id: row.session_id, userId: row.user_id, aal: row.aal ?? 'aal1', amr: row.amr },
+    session: { id: row.session_id, userId: row.user_id, aal: row.aal ?? 'aal1', amr: row.amr, clientId: row.client_id, scopes: row.scopes },
     isSessionOver: row.is_over,
     isRevoked: row.is_revoked,
     ageSeconds: row.age_seconds,

@@ -54,3 +54,7 @@ export {
 } from './passkeys.ts';
 export { dropIdentity, dropOtherIdentities, findIdentityOwner, isEmailTaken, listOwnersOfEmail } from './identities.ts';
 export { beginOutwardFlow, referrerOf, takeOutwardFlow, type OutwardFlow } from './outward-flows.ts';
+export {
+  approveAuthorization, beginAuthorization, claimAuthorization, consentedScopes, deleteOAuthClient, endAuthorization, endClientSessions, findOAuthClient, giveSessionToClient, keepConsent, listGrants,
+  listOAuthClients, lockAuthorization, lockAuthorizationByCode, revokeConsent, saveOAuthClient, scopesOfSession, type AuthMethod, type OAuthAuthorization, type OAuthClient, type OAuthGrant,
+} from './oauth-server.ts';

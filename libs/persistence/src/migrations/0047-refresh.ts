@@ -18,7 +18,8 @@ export const refreshAtOnce: HouseMigration = {
           begin
             -- The lock of the family. Everything after it is read after it: each statement of such a function sees what has been committed by then.
             select s.* into session from auth.sessions s where s.id = (select t.session_id from auth.refresh_tokens t where t.token = in_token) for update;
-            if not found or session.not_after <= clock_timestamp() then
+            -- What an application holds for its user is refreshed by that application alone, which has to show who it is.
+            if not found or session.not_after <= clock_timestamp() or session.oauth_client_id is not null then
               return null;
             end if;
             update auth.refresh_tokens t set revoked = true, updated_at = clock_timestamp() where t.token = in_token and t.session_id = session.id and (t.revoked = false or t.revoked is null);
