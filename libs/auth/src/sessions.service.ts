@@ -228,11 +228,11 @@ export class Sessions {
   }
 }
 
-function isOver({ notAfter }: AuthSession): boolean {
 /** A token from before the second factor is not raised with its session, nor one from after it when the factor has gone. */
 function lesserLevel(ofSession: string | null | undefined, ofToken: unknown): string {
   return typeof ofToken === 'string' && ofToken !== 'aal1' && typeof ofSession === 'string' ? ofSession : 'aal1';
 }
 
+function isOver({ notAfter }: AuthSession): boolean {
   return notAfter instanceof Date && notAfter.getTime() <= Date.now();
 }
