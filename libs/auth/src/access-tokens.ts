@@ -1,7 +1,9 @@
 import { apiUrlOf, type Settings } from '@mainstay/config';
 import type { SessionFacts, User } from '@mainstay/persistence';
 import { SignJWT, type JWTPayload } from 'jose';
+import { noHooks, type Hooks } from './hooks.ts';
 import type { SigningKey } from './keyring.ts';
+import { customClaims } from './token-hook.ts';
 
 export interface AccessToken {
   readonly text: string;
@@ -18,16 +20,17 @@ export class AccessTokens {
     /** Asked for each token: keys are rotated while we run. */
     private readonly keys: { readonly signing: SigningKey },
     private readonly settings: Pick<Settings, 'apiExternalUrl' | 'host' | 'port' | 'jwtAudience' | 'jwtExpirySeconds'>,
+    private readonly hooks: Hooks = noHooks,
   ) {
     this.issuer = `${apiUrlOf(settings)}/auth/v1`;
   }
 
-  async sign(user: User, session: SessionFacts): Promise<AccessToken> {
-    const { signing } = this.keys;
+  /** @param method by which it was earned; the project's hook is told */
+  async sign(user: User, session: SessionFacts, method = session.amr[0]?.method ?? 'password'): Promise<AccessToken> {
     const issuedAt = Math.floor(Date.now() / 1000);
     const lifetimeSeconds = this.settings.jwtExpirySeconds;
     const expiresAt = issuedAt + lifetimeSeconds;
-    const claims = {
+    const ours = {
       iss: this.issuer,
       sub: user.id,
       aud: textOr(user.aud, this.settings.jwtAudience),
@@ -44,7 +47,9 @@ export class AccessTokens {
       is_anonymous: user.isAnonymous,
       ...(session.clientId ? { client_id: session.clientId, scope: session.scopes ?? '' } : {}),
     };
-    return { text: await signed(claims, signing), expiresAt, lifetimeSeconds };
+    const claims = await customClaims(this.hooks, session, ours, method);
+    const endsAt = Number(claims['exp']);
+    return { text: await signed(claims, this.keys.signing), expiresAt: endsAt, lifetimeSeconds: endsAt - issuedAt };
   }
 
   /** Signs what tells an application who its user is. Its audience is the application, so that it opens nothing here. */

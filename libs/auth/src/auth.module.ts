@@ -8,6 +8,8 @@ import { Callers } from './callers.ts';
 import { Captcha } from './captcha.ts';
 import { factorProviders, factorServices } from './factor-providers.ts';
 import { FlowStates } from './flow-states.ts';
+import { readHookTargets } from './hook-targets.ts';
+import { Hooks } from './hooks.ts';
 import { IdTokens } from './id-tokens.ts';
 import { keyProviders } from './key-providers.ts';
 import { KeyStore } from './key-store.ts';
@@ -17,6 +19,7 @@ import { Letters } from './letters.ts';
 import { Limits } from './limits.ts';
 import { Links } from './links.service.ts';
 import { MailTemplates } from './mail-templates.ts';
+import { messageHooks } from './message-hooks.ts';
 import { Messages } from './messages.ts';
 import { OAuthClients } from './oauth-clients.service.ts';
 import { OAuthServer } from './oauth-server.service.ts';
@@ -75,7 +78,8 @@ function means(settings: Settings): Provider[] {
     { provide: OneTimeTokens, useValue: new OneTimeTokens(settings) },
     { provide: FlowStates, useValue: new FlowStates(settings) },
     { provide: MailTemplates, useValue: new MailTemplates(settings, (kind, error) => logger.warn({ event: 'mail template not used', kind, error: error.message })) },
-    { provide: Messages, useFactory: (templates: MailTemplates) => new Messages(templates, settings), inject: [MailTemplates] },
+    { provide: Hooks, useFactory: (accounts: Accounts) => new Hooks(accounts, readHookTargets(settings.hooks)), inject: [Accounts] },
+    { provide: Messages, useFactory: (templates: MailTemplates, hooks: Hooks) => new Messages(templates, settings, messageHooks(hooks, settings)), inject: [MailTemplates, Hooks] },
     { provide: Letters, useFactory: (...parts: [OneTimeTokens, FlowStates, Messages]) => new Letters(...parts), inject: [OneTimeTokens, FlowStates, Messages] },
     { provide: PasswordRules, useValue: new PasswordRules(settings) },
     { provide: Captcha, useValue: new Captcha(settings) },
@@ -90,14 +94,14 @@ function journeys(settings: Settings): Provider[] {
     { provide: Accounts, useFactory: () => Accounts.open(settings) },
     { provide: Passwords, useValue: new Passwords() },
     { provide: RefreshTokens, useValue: new RefreshTokens(settings.secret) },
-    { provide: AccessTokens, useFactory: (keys: KeyStore) => new AccessTokens(keys, settings), inject: [KeyStore] },
+    { provide: AccessTokens, useFactory: (keys: KeyStore, hooks: Hooks) => new AccessTokens(keys, settings, hooks), inject: [KeyStore, Hooks] },
     { provide: Sessions, useFactory: (...parts: [Accounts, AccessTokens, RefreshTokens]) => new Sessions(...parts, settings), inject: [Accounts, AccessTokens, RefreshTokens] },
-    { provide: SignUp, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits]) => new SignUp(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits] },
-    { provide: SignIn, useFactory: (...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings), inject: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },
-    { provide: Otp, useFactory: (...parts: [Accounts, Letters, Limits]) => new Otp(...parts, settings), inject: [Accounts, Letters, Limits] },
+    { provide: SignUp, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits]) => new SignUp(...parts, settings, hooks), inject: [Hooks, Accounts, Sessions, Passwords, PasswordRules, Letters, Limits] },
+    { provide: SignIn, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings, hooks), inject: [Hooks, Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },
+    { provide: Otp, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits]) => new Otp(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits] },
     { provide: Recover, useFactory: (...parts: [Accounts, Letters, Limits]) => new Recover(...parts, settings), inject: [Accounts, Letters, Limits] },
     { provide: Verify, useFactory: (...parts: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits]) => new Verify(...parts, settings), inject: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits] },
-    { provide: Links, useFactory: (...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings), inject: [Accounts, Passwords, PasswordRules, Letters, Messages] },
+    { provide: Links, useFactory: (hooks: Hooks, ...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings, hooks), inject: [Hooks, Accounts, Passwords, PasswordRules, Letters, Messages] },
     { provide: UserService, useFactory: (...parts: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits]) => new UserService(...parts, settings), inject: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits] },
     { provide: AdminService, useFactory: (...parts: [Accounts, Passwords]) => new AdminService(...parts, settings), inject: [Accounts, Passwords] },
   ];
@@ -108,7 +112,7 @@ function outside(settings: Settings): Provider[] {
   return [
     { provide: ProviderClients, useValue: new ProviderClients(settings) },
     { provide: IdTokens, useFactory: (clients: ProviderClients) => new IdTokens(clients, settings), inject: [ProviderClients] },
-    { provide: OutsideAccounts, useFactory: (...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings), inject: [Accounts, Letters, Limits] },
+    { provide: OutsideAccounts, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits] },
     { provide: Providers, useFactory: (...parts: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts]) => new Providers(...parts, settings), inject: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts] },
   ];
 }

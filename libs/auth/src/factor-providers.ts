@@ -2,9 +2,11 @@ import type { Settings } from '@mainstay/config';
 import { Accounts } from '@mainstay/persistence';
 import type { Provider } from '@nestjs/common';
 import { Assurance } from './assurance.ts';
+import { factorAttempts } from './attempt-hooks.ts';
 import { FactorSecrets } from './factor-secrets.ts';
 import { FactorsAdmin } from './factors-admin.service.ts';
 import { Factors } from './factors.service.ts';
+import { Hooks } from './hooks.ts';
 import { Limits } from './limits.ts';
 import { Messages } from './messages.ts';
 import { Passkeys } from './passkeys.service.ts';
@@ -24,10 +26,10 @@ export function factorProviders(settings: Settings): Provider[] {
     { provide: Assurance, useFactory: (tokens: RefreshTokens) => new Assurance(tokens), inject: [RefreshTokens] },
     {
       provide: Factors,
-      useFactory: (...parts: [Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits]) => new Factors(...parts, settings),
-      inject: [Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits],
+      useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits]) => new Factors(...parts, settings, factorAttempts(hooks)),
+      inject: [Hooks, Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits],
     },
-    { provide: RecoveryCodes, useFactory: (...parts: [Accounts, Sessions, Assurance, FactorSecrets, Limits]) => new RecoveryCodes(...parts, settings), inject: [Accounts, Sessions, Assurance, FactorSecrets, Limits] },
+    { provide: RecoveryCodes, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Assurance, FactorSecrets, Limits]) => new RecoveryCodes(...parts, settings, factorAttempts(hooks)), inject: [Hooks, Accounts, Sessions, Assurance, FactorSecrets, Limits] },
     { provide: Passkeys, useFactory: (...parts: [Accounts, Sessions, RelyingParty, Limits]) => new Passkeys(...parts, settings), inject: [Accounts, Sessions, RelyingParty, Limits] },
     { provide: FactorsAdmin, useFactory: (accounts: Accounts) => new FactorsAdmin(accounts), inject: [Accounts] },
   ];

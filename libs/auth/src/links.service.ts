@@ -3,6 +3,7 @@ import type { Settings } from '@mainstay/config';
 import type { Account, Accounts, Device, Metadata, OpenAccounts, User } from '@mainstay/persistence';
 import { auditAdmin } from './audit.ts';
 import { fault } from './faults.ts';
+import { noHooks, type Hooks } from './hooks.ts';
 import type { Letters } from './letters.ts';
 import type { LinkType, Messages } from './messages.ts';
 import { refuseOversize, refuseUnstorable } from './metadata.ts';
@@ -40,6 +41,7 @@ export class Links {
     private readonly letters: Letters,
     private readonly messages: Messages,
     private readonly settings: LinkSettings,
+    private readonly hooks: Hooks = noHooks,
   ) {}
 
   async invite(request: InviteRequest, device: Device): Promise<UserView> {
@@ -47,7 +49,7 @@ export class Links {
     const known = await this.accounts.findByEmail(email);
     if (known !== null && isEmailConfirmed(known)) throw fault('email_exists');
     return saving('Database error inviting user', () => this.accounts.transaction(async (tx) => {
-      const { user, identities } = await this.invited(tx, known, email, request.data);
+      const { user, identities } = await this.invited(tx, known, email, request.data, device);
       await auditAdmin(tx, 'user_invited', user, device);
       await this.letters.post(tx, user, { type: 'invite', to: email, redirectTo: redirectTarget(this.settings, request.redirectTo), proof: null });
       await tx.write();
@@ -66,7 +68,7 @@ export class Links {
     const passwordHash = await this.passwordFor(type, asked, known, request.password);
     const redirectTo = redirectTarget(this.settings, request.redirectTo);
     return saving('Database error creating new user', () => this.accounts.transaction(async (tx) => {
-      const account = await this.accountFor(tx, type, known, email, passwordHash, request.data);
+      const account = await this.accountFor(tx, type, known, email, passwordHash, request.data, device);
       const { user } = account;
       await auditAdmin(tx, type === 'invite' ? 'user_invited' : type === 'recovery' || type === 'magiclink' ? 'user_recovery_requested' : 'user_modified', user, device);
       const linkType: LinkType = newEmail === '' ? (type as LinkType) : 'email_change';
@@ -102,11 +104,11 @@ export class Links {
     return this.passwords.hash(chosen);
   }
 
-  private async accountFor(tx: OpenAccounts, type: AskedType, known: User | null, email: string, passwordHash: string | null, data: Metadata): Promise<Account> {
-    if (type === 'invite') return this.invited(tx, known, email, data);
+  private async accountFor(tx: OpenAccounts, type: AskedType, known: User | null, email: string, passwordHash: string | null, data: Metadata, device: Device): Promise<Account> {
+    if (type === 'invite') return this.invited(tx, known, email, data, device);
     const account = known === null ? null : await tx.lock(known.id);
     if (type === 'signup') {
-      if (account === null) return addAccount(tx, { email, phone: null, passwordHash, data }, this.settings.jwtAudience);
+      if (account === null) return addAccount(tx, { email, phone: null, passwordHash, data }, this.settings.jwtAudience, { hooks: this.hooks, device });
       account.user.encryptedPassword = passwordHash;
       account.user.rawUserMetaData = { ...account.user.rawUserMetaData, ...data };
       return account;
@@ -115,9 +117,9 @@ export class Links {
     return account;
   }
 
-  private async invited(tx: OpenAccounts, known: User | null, email: string, data: Metadata): Promise<Account> {
+  private async invited(tx: OpenAccounts, known: User | null, email: string, data: Metadata, device: Device): Promise<Account> {
     const account = known === null ? null : await tx.lock(known.id);
-    if (account === null) return addAccount(tx, { email, phone: null, passwordHash: null, data, invitedAt: new Date() }, this.settings.jwtAudience);
+    if (account === null) return addAccount(tx, { email, phone: null, passwordHash: null, data, invitedAt: new Date() }, this.settings.jwtAudience, { hooks: this.hooks, device });
     if (isEmailConfirmed(account.user)) throw fault('email_exists');
     account.user.invitedAt = new Date();
     return account;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Account, Metadata, OpenAccounts, User } from '@mainstay/persistence';
+import { beforeUserCreated, type Birth } from './birth-hook.ts';
 
 /** What a new account is made of. Without an address and a number it is an anonymous one. */
 export interface Draft {
@@ -17,8 +18,10 @@ export function providersOf({ email, phone }: Pick<Draft, 'email' | 'phone'>): O
 }
 
 /** Writes an account with the ways by which it signs in, all of them unconfirmed. */
-export async function addAccount(tx: OpenAccounts, draft: Draft, audience: string): Promise<Account> {
-  const user = await tx.add(userRow(draft, randomUUID(), audience));
+export async function addAccount(tx: OpenAccounts, draft: Draft, audience: string, birth: Birth): Promise<Account> {
+  const row = userRow(draft, randomUUID(), audience);
+  await beforeUserCreated(tx, row, birth);
+  const user = await tx.add(row);
   const identities = [];
   for (const provider of providersOf(draft)) identities.push(await tx.addIdentity(user.id, provider, { ...draft.data, ...claimsOf(user.id, draft, provider, false) }));
   return { user, identities };

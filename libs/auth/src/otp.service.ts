@@ -5,6 +5,7 @@ import { audit } from './audit.ts';
 import { inEvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
+import { noHooks, type Hooks } from './hooks.ts';
 import type { Letters } from './letters.ts';
 import type { Limits } from './limits.ts';
 import { refuseOversize, refuseUnstorable } from './metadata.ts';
@@ -34,6 +35,7 @@ export class Otp {
     private readonly letters: Letters,
     private readonly limits: Limits,
     private readonly settings: OtpSettings,
+    private readonly hooks: Hooks = noHooks,
   ) {}
 
   async send(request: OtpRequest, device: Device): Promise<object> {
@@ -95,7 +97,7 @@ export class Otp {
     try {
       // Without a password: nobody could know it, and hashing one would take a time that tells a new address from a known one.
       await saving('Database error saving new user', () => this.accounts.transaction(async (tx) => {
-        const account = await addAccount(tx, { ...address, passwordHash: null, data: request.data }, this.settings.jwtAudience);
+        const account = await addAccount(tx, { ...address, passwordHash: null, data: request.data }, this.settings.jwtAudience, { hooks: this.hooks, device });
         await audit(tx, 'user_signedup', account.user, device, { provider: address.email === null ? 'phone' : 'email' });
         await work(tx, account, true);
       }));

@@ -4,7 +4,9 @@ import {
   dropIdentity, dropOtherIdentities, findIdentityOwner, isDatabaseError, isEmailTaken, listOwnersOfEmail, type Account, type Accounts, type Device, type Identity, type OpenAccounts, type User,
 } from '@mainstay/persistence';
 import { audit } from './audit.ts';
+import { beforeUserCreated } from './birth-hook.ts';
 import { fault } from './faults.ts';
+import { noHooks, type Hooks } from './hooks.ts';
 import type { Letters } from './letters.ts';
 import type { Limits } from './limits.ts';
 import { mergeMetadata } from './metadata.ts';
@@ -35,6 +37,7 @@ export class OutsideAccounts {
     private readonly letters: Letters,
     private readonly limits: Limits,
     private readonly settings: OutsideSettings,
+    private readonly hooks: Hooks = noHooks,
   ) {}
 
   /**
@@ -129,10 +132,12 @@ export class OutsideAccounts {
     if (address === null && !isEmailOptional) throw fault('unexpected_failure', { message: 'Error getting user email from external provider' });
     const isUnverified = address !== null && !address.isVerified;
     if (isUnverified && (await isEmailTaken(tx, address.email))) return { kind: 'unverified', userId: null, email: address.email };
-    const user = await tx.add({
-      id: randomUUID(), email: address?.email ?? null, phone: null, aud: this.settings.jwtAudience, role: 'authenticated', encryptedPassword: null,
+    const row = {
+      id: randomUUID(), email: address?.email ?? null, phone: null, aud: this.settings.jwtAudience, role: 'authenticated', encryptedPassword: null, isAnonymous: false,
       rawAppMetaData: { provider, providers: [provider] }, rawUserMetaData: profile.data,
-    });
+    };
+    await beforeUserCreated(tx, row, { hooks: this.hooks, device });
+    const user = await tx.add(row);
     const account: Account = { user, identities: [await tx.addIdentity(user.id, provider, profile.data, profile.subject)] };
     const isConfirmed = address?.isVerified === true || (isUnverified && this.settings.mailerAutoconfirm);
     if (isConfirmed) confirmEmail(user);

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { AccessTokens } from './access-tokens.ts';
 import { audit, auditAdmin } from './audit.ts';
 import { fault } from './faults.ts';
+import { asPassing } from './hooks.ts';
 import { digestOf, worthOf, type RefreshTokens } from './refresh-tokens.ts';
 import { isBanned, viewUser, type UserView } from './views.ts';
 
@@ -73,8 +74,8 @@ export class Sessions {
   }
 
   /** The answer that carries a session to its owner. Signing is done when the transaction is over: it needs no lock. */
-  async answer({ account, facts, refreshToken }: OpenSession): Promise<SessionAnswer> {
-    const token = await this.accessTokens.sign(account.user, facts);
+  async answer({ account, facts, refreshToken }: OpenSession, method?: string): Promise<SessionAnswer> {
+    const token = await this.accessTokens.sign(account.user, facts, method);
     return {
       access_token: token.text,
       token_type: 'bearer',
@@ -93,7 +94,7 @@ export class Sessions {
   async refresh(token: string, device: Device, clientId: string | null = null): Promise<SessionAnswer> {
     const digest = digestOf(token);
     const atOnce = this.hasRules || clientId !== null ? null : await this.refreshAtOnce(token, digest, device);
-    if (atOnce !== null) return this.answer(atOnce);
+    if (atOnce !== null) return this.refreshed(atOnce);
     // A theft has to be written down, so it leaves the transaction as a value: a throw would roll its traces back.
     const open = await this.accounts.transaction(async (tx) => {
       const family = await tx.lockFamily(digest);
@@ -111,7 +112,7 @@ export class Sessions {
       return { account, facts: family.session, refreshToken };
     });
     if (open === null) throw fault('refresh_token_already_used');
-    return this.answer(open);
+    return this.refreshed(open);
   }
 
   /**
@@ -175,6 +176,14 @@ export class Sessions {
       await tx.endSessions(userId, id === null ? {} : { only: id });
       await auditAdmin(tx, 'logout', account.user, device, id === null ? {} : { session_id: id });
     });
+  }
+
+  private async refreshed(open: OpenSession): Promise<SessionAnswer> {
+    try {
+      return await this.answer(open, 'token_refresh');
+    } catch (error) {
+      throw asPassing(error);
+    }
   }
 
   /** What nearly every refresh is: the live token of a living session, replaced in one round trip. */

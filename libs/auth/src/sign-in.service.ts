@@ -1,8 +1,10 @@
 import type { Settings } from '@mainstay/config';
 import type { Accounts, Device, User } from '@mainstay/persistence';
+import { passwordAttempt } from './attempt-hooks.ts';
 import { audit } from './audit.ts';
 import { fault } from './faults.ts';
 import type { FlowStates } from './flow-states.ts';
+import { noHooks, type Hooks } from './hooks.ts';
 import type { Limits } from './limits.ts';
 import { isStorable } from './metadata.ts';
 import type { PasswordRules } from './password-rules.ts';
@@ -33,6 +35,7 @@ export class SignIn {
     private readonly flows: FlowStates,
     private readonly limits: Limits,
     private readonly settings: SignInSettings,
+    private readonly hooks: Hooks = noHooks,
   ) {}
 
   /** Signs in by address and password. A wrong password and an unknown address are one answer, and take one time. */
@@ -43,6 +46,7 @@ export class SignIn {
     const guess = await this.limits.guess('password', email === '' ? phone : email, device);
     const user = await this.find(email, phone);
     const { isRight, isOutdated } = await this.passwords.verify(password, user?.encryptedPassword ?? null);
+    await this.tellOfAttempt(user, isRight);
     if (user === null || !isRight) throw fault('invalid_credentials');
     await guess.wasRight();
     // What follows is told only to somebody who knows the password.
@@ -72,6 +76,14 @@ export class SignIn {
       ...(flow.providerAccessToken === null ? {} : { provider_token: flow.providerAccessToken }),
       ...(flow.providerRefreshToken === null ? {} : { provider_refresh_token: flow.providerRefreshToken }),
     };
+  }
+
+  private async tellOfAttempt(user: User | null, isRight: boolean): Promise<void> {
+    if (user === null) return this.hooks.pretend('password_verification_attempt');
+    const { isRejected, message, endsSessions } = await passwordAttempt(this.hooks, user.id, isRight);
+    if (!isRejected) return;
+    if (endsSessions) await this.accounts.transaction((tx) => tx.endSessions(user.id));
+    throw fault('invalid_credentials', { message });
   }
 
   private checked({ email, phone, password }: PasswordSignIn): PasswordSignIn {

@@ -5,6 +5,7 @@ import { audit } from './audit.ts';
 import { inEvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
+import { noHooks, type Hooks } from './hooks.ts';
 import type { Letters } from './letters.ts';
 import type { Limits } from './limits.ts';
 import { refuseOversize, refuseUnstorable } from './metadata.ts';
@@ -53,6 +54,7 @@ export class SignUp {
     private readonly letters: Letters,
     private readonly limits: Limits,
     private readonly settings: SignUpSettings,
+    private readonly hooks: Hooks = noHooks,
   ) {}
 
   /** Makes an account: with a session where addresses are confirmed at once and for an anonymous one, else the user alone. */
@@ -94,7 +96,7 @@ export class SignUp {
     refuseOversize(data);
     await this.limits.request('anonymous', device);
     const open = await this.saving(() => this.accounts.transaction(async (tx) => {
-      const account = await addAccount(tx, { email: null, phone: null, passwordHash: null, data }, this.settings.jwtAudience);
+      const account = await addAccount(tx, { email: null, phone: null, passwordHash: null, data }, this.settings.jwtAudience, { hooks: this.hooks, device });
       await audit(tx, 'user_signedup', account.user, device, { provider: 'anonymous' });
       return this.sessions.open(tx, account, 'anonymous', device);
     }));
@@ -108,7 +110,7 @@ export class SignUp {
 
   private async addWithSession(checked: Checked, device: Device): Promise<OpenSession> {
     return this.saving(() => this.accounts.transaction(async (tx) => {
-      const added = await addAccount(tx, checked.draft, this.settings.jwtAudience);
+      const added = await addAccount(tx, checked.draft, this.settings.jwtAudience, { hooks: this.hooks, device });
       return this.openConfirmed(tx, checked, added, device);
     }), () => {
       throw fault('user_already_exists');
@@ -142,7 +144,7 @@ export class SignUp {
     if (existing !== null) return this.repeated(checked, existing, device);
     return this.saving(
       () => this.accounts.transaction(async (tx) => {
-        const account = await addAccount(tx, checked.draft, this.settings.jwtAudience);
+        const account = await addAccount(tx, checked.draft, this.settings.jwtAudience, { hooks: this.hooks, device });
         await this.askToConfirm(tx, checked, account, device);
         return viewUser(account);
       }),

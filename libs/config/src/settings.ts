@@ -232,6 +232,12 @@ export const settings = {
   oauthServerScope: text('GOTRUE_OAUTH_SERVER_DEFAULT_SCOPE', { default: 'email', meaning: 'Scope of an application that asks for none.' }),
   oauthServerSeconds: duration('GOTRUE_OAUTH_SERVER_AUTHORIZATION_TTL', 30, 3600, { default: 600, meaning: 'How long a user may take to agree, and again how long the application may take to exchange its code.' }),
 
+  // Hooks
+  hooks: family('GOTRUE_HOOK_', 'true or false, URI, secrets', {
+    isSecret: true,
+    meaning: 'A project’s own word, by name: `CUSTOM_ACCESS_TOKEN`, `SEND_EMAIL`, `SEND_SMS`, `MFA_VERIFICATION_ATTEMPT`, `PASSWORD_VERIFICATION_ATTEMPT`, `BEFORE_USER_CREATED`; each with `_ENABLED`, `_URI` (`pg-functions://postgres/schema/function` or `https://…`) and, for HTTP, `_SECRETS` (`v1,whsec_…`).',
+  }),
+
   // Mail and text messages
   smtpHost: text('GOTRUE_SMTP_HOST', { default: null, defaultText: 'none: mails land in the mailbox', meaning: 'SMTP server that takes mails.', synonyms: ['SMTP_HOST'] }),
   smtpPort: integer('GOTRUE_SMTP_PORT', 1, 65_535, { default: 587, meaning: 'Its port; at 465 TLS is there from the start, else STARTTLS is used where it is offered.', synonyms: ['SMTP_PORT'] }),

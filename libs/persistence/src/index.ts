@@ -1,6 +1,7 @@
 export { Accounts, type Account, type Device, type OpenAccounts, type SessionFacts, type TokenInFamily } from './accounts.ts';
 export type { AuthSession } from './auth-session.entity.ts';
 export { quoteName, quoteText } from './administrator.ts';
+export { callRoutine, type RoutineCall } from './call-routine.ts';
 export { createCollection, listCollections, type Access, type Collection, type CollectionDraft, type FieldDraft } from './collections.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, type DatabaseOptions, type RunTerms } from './database.ts';
