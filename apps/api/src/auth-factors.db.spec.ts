@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { AuthModule, makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
+import { sweepAccounts } from '@mainstay/persistence';
 import { makeTestDatabase, SoftAuthenticator, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -270,6 +271,17 @@ describe('a challenge', () => {
     expect(refusal(await verify(someone, id, challengeId, wrong(codeOf(totp.secret))))).toEqual([422, 'mfa_verification_failed']);
     expect((await verify(someone, id, challengeId, codeOf(totp.secret))).status).toBe(200);
     expect(refusal(await verify(someone, id, challengeId, codeOf(totp.secret, 1)))).toEqual([422, 'mfa_ip_address_mismatch']);
+  });
+
+  it('is swept away by the worker a day later', async () => {
+    const someone = await person();
+    const { id } = await enrollTotp(someone);
+    const [old, fresh] = [await challenge(someone, id), await challenge(someone, id)];
+    await database.admin.rows(`update auth.mfa_challenges set created_at = created_at - interval '25 hours' where id = $1`, [old]);
+    await database.admin.rows(`insert into auth.webauthn_challenges (challenge_type, session_data, expires_at) values ('authentication', '{}', now() - interval '2 hours')`);
+    await sweepAccounts(database.as('mainstay_worker'));
+    expect(await database.admin.rows('select id from auth.mfa_challenges where factor_id = $1', [id])).toEqual([{ id: fresh }]);
+    expect(await database.admin.rows(`select 1 from auth.webauthn_challenges where expires_at < now() - interval '1 hour'`)).toEqual([]);
   });
 
   it('is asked fifteen times a minute from one network', async () => {
