@@ -12,7 +12,7 @@ import { Tag } from '../ui/tag.tsx';
 import { moment } from '../words.ts';
 import { isHintOf, keyStanding, type KeyStanding, liveFirst, mayRevoke } from './describe-key.ts';
 
-const tones: Readonly<Record<KeyStanding, 'good' | 'warn' | 'bad'>> = { good: 'good', 'runs out soon': 'warn', expired: 'bad', revoked: 'bad' };
+const tones: Readonly<Record<KeyStanding, 'good' | 'warn' | 'bad'>> = { valid: 'good', 'runs out soon': 'warn', expired: 'bad', revoked: 'bad' };
 const kinds: Readonly<Record<ApiKey['kind'], string>> = { publishable: 'publishable', secret: 'secret', jwt: 'older style' };
 
 /** Keys as a table; null while they are on their way. */

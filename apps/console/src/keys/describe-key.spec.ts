@@ -6,8 +6,8 @@ const key: ApiKey = { id: '1', name: 'Robot', kind: 'secret', hint: 'sb_secret_a
 
 describe('a key, described', () => {
   it.each([
-    ['good', {}],
-    ['good', { expires_at: '2027-11-24T12:00:00Z' }],
+    ['valid', {}],
+    ['valid', { expires_at: '2027-11-24T12:00:00Z' }],
     ['runs out soon', { expires_at: '2026-11-30T12:00:00Z' }],
     ['expired', { expires_at: '2026-11-24T12:00:00Z' }],
     ['revoked', { expires_at: '2026-11-24T12:00:00Z', revoked_at: '2026-11-20T00:00:00Z' }],

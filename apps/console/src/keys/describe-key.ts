@@ -1,15 +1,15 @@
 import type { ApiKey, SigningKey } from '../contracts.ts';
 
-export type KeyStanding = 'good' | 'runs out soon' | 'expired' | 'revoked';
+export type KeyStanding = 'valid' | 'runs out soon' | 'expired' | 'revoked';
 
 const soonMs = 14 * 86_400_000;
 
 export function keyStanding({ expires_at: expiresAt, revoked_at: revokedAt }: Pick<ApiKey, 'expires_at' | 'revoked_at'>, now: number): KeyStanding {
   if (revokedAt !== null) return 'revoked';
-  if (expiresAt === null) return 'good';
+  if (expiresAt === null) return 'valid';
   const left = Date.parse(expiresAt) - now;
   if (left <= 0) return 'expired';
-  return left < soonMs ? 'runs out soon' : 'good';
+  return left < soonMs ? 'runs out soon' : 'valid';
 }
 
 /** Keys that hold first; in each half as they came. */

@@ -17,7 +17,7 @@ export function KeysPage() {
   const [isCreating, setCreating] = useState(false);
   return (
     <Page
-      title="Keys" lead="What an application or a server shows to be let in."
+      title="Keys" lead="What an application or a server shows to be let in." isWide
       actions={
         <button type="button" className="button button-primary" onClick={() => setCreating(true)}>
           <Icon name="plus" />

@@ -35,7 +35,7 @@ export function SigningKeys() {
       <p className="hint">They sign the access tokens of users. Everybody can check a token by the public halves at <code>/auth/v1/.well-known/jwks.json</code>.</p>
       {problem === null ? null : <ProblemNotice problem={problem} />}
       {value === null && problem !== null ? null : (
-        <TableFrame label="Signing keys" isBusy={value === null}>
+        <TableFrame label="Table of signing keys" isBusy={value === null}>
           <table className="table">
             <thead>
               <tr>

@@ -11,7 +11,10 @@ export function LetterFrame({ html, title }: { html: string; title: string }) {
     // Parsed there and not here: the page of the console takes no style from a stranger, not even to look at it.
     if (page?.documentElement) page.documentElement.innerHTML = html;
     page?.querySelectorAll('a').forEach((link) => Object.assign(link, { target: '_blank', rel: 'noopener noreferrer' }));
-    if (frame.current !== null && page?.body) frame.current.style.height = `${Math.min(2000, page.documentElement.scrollHeight + 2)}px`;
+    if (frame.current === null || !page?.body) return;
+    // A page is never shorter than its frame, so the frame is made small before it is measured.
+    frame.current.style.height = '0';
+    frame.current.style.height = `${Math.min(2000, page.documentElement.scrollHeight + 2)}px`;
   };
   useEffect(lay, [html]);
   return <iframe ref={frame} className="letter" title={title} src="/console/letter.html" sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox" onLoad={lay} />;

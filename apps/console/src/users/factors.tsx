@@ -72,7 +72,7 @@ async function loadProofs(path: string, signal: AbortSignal): Promise<readonly P
 
 function ProofTable({ proofs, remove }: { proofs: readonly Proof[] | null; remove: (proof: Proof) => void }) {
   return (
-    <TableFrame label="Second factors and passkeys" isBusy={proofs === null}>
+    <TableFrame label="Table of second factors and passkeys" isBusy={proofs === null}>
       <table className="table">
         <thead>
           <tr>

@@ -44,7 +44,7 @@ export function Sessions({ userId }: { userId: string }) {
 
 function SessionTable({ sessions, end }: { sessions: readonly UserSession[] | null; end: (session: UserSession) => void }) {
   return (
-    <TableFrame label="Sessions" isBusy={sessions === null}>
+    <TableFrame label="Table of sessions" isBusy={sessions === null}>
       <table className="table">
         <thead>
           <tr>
