@@ -1,6 +1,6 @@
 /** One command of `npm run mainstay -- …`, as its help tells it. */
 export interface Command {
-  readonly name: 'start' | 'migrate' | 'import' | 'jobs' | 'keys' | 'gen' | 'reset';
+  readonly name: 'start' | 'migrate' | 'import' | 'import-users' | 'jobs' | 'keys' | 'gen' | 'reset';
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly (readonly [string, string])[];
@@ -41,6 +41,17 @@ export const commands: readonly Command[] = [
       ['--null TEXT', 'the text that means null; nothing between the delimiters if left out'],
       ['--max-errors N', 'bad rows after which it is given up; 1000 if left out'],
       ['--key KEY', 'the service key; read from the home folder if left out'],
+    ],
+  },
+  {
+    name: 'import-users',
+    usage: 'import-users --from URL [--with-sessions] [--dry-run] [--fire-triggers]',
+    summary: 'Copy the accounts of a Supabase project: ids, passwords, identities, factors. Twice gives the same.',
+    options: [
+      ['--from URL', 'connection string of the project’s database, which is only read'],
+      ['--with-sessions', 'its sessions too, so that nobody has to sign in anew'],
+      ['--dry-run', 'say what would be done, and change nothing'],
+      ['--fire-triggers', 'let the project’s own triggers run for each row, as at a sign-up'],
     ],
   },
   {
@@ -86,7 +97,7 @@ export const commands: readonly Command[] = [
 
 /** The page that lists the commands. */
 export function usage(): string {
-  const lines = commands.map((command) => `  ${command.name.padEnd(10)}${command.summary}`);
+  const lines = commands.map((command) => `  ${command.name.padEnd(14)}${command.summary}`);
   return ['Usage: npm run mainstay -- COMMAND', '', ...lines, '', 'Help for one: npm run mainstay -- COMMAND --help. Settings: docs/settings.md.'].join('\n');
 }
 

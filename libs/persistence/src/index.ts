@@ -13,6 +13,7 @@ export {
   type ClaimedJob, type Completion, type JobError, type Lease, type ReapedJob, type Standing,
 } from './jobs.ts';
 export type { Identity } from './identity.entity.ts';
+export { importUsers, type ImportedTable, type ImportedUsers, type UserImport } from './import-users.ts';
 export { Listener, type Subscription } from './listen.ts';
 export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type Login } from './logins.ts';
 export { prepareDatabase } from './bootstrap.ts';
