@@ -1,6 +1,6 @@
 import { table } from '../docs/markdown.ts';
 import type { Known } from './known.ts';
-import type { Tally } from './run.ts';
+import type { Tally } from './tally.ts';
 
 interface Findings {
   readonly bySection: ReadonlyMap<string, Tally>;

@@ -14,7 +14,7 @@ import { RestFilter } from './rest.filter.ts';
 
 /** Another one makes other requests; a failure names its own. */
 const seed = 20_261_124;
-const requests = 800;
+const requests = 400;
 const secret = 'the secret of Ben';
 
 let database: TestDatabase;

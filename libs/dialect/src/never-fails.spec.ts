@@ -30,19 +30,19 @@ describe('a request is answered or refused, never broken', () => {
         const fault = refusalOf(`${line}?${text}`);
         expect(fault?.status ?? 200).toBeLessThan(500);
       }),
-      { numRuns: 5000 },
+      { numRuns: 2000 },
     );
   });
 
   it('whatever the body says', () => {
     const types = fc.constantFrom('application/json', 'text/csv', 'application/x-www-form-urlencoded', 'text/plain', 'application/octet-stream', 'x');
-    const text = fc.oneof(fc.json(), fc.string({ unit: 'binary' }), fc.array(fc.constantFrom('a', ',', '\n', '\r', '"', '""', 'NULL', '&', '=', '%'), { maxLength: 30 }).map((parts) => parts.join('')));
+    const text = fc.oneof(fc.json(), fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 10 }).map((codes) => String.fromCharCode(...codes)), fc.array(fc.constantFrom('a', ',', '\n', '\r', '"', '""', 'NULL', '&', '=', '%'), { maxLength: 30 }).map((parts) => parts.join('')));
     fc.assert(
       fc.property(fc.constantFrom('POST /orders', 'PATCH /orders', 'PUT /orders?id=eq.1', 'POST /rpc/add', 'POST /rpc/take_json'), types, text, (line, type, body) => {
         const fault = refusalOf(line, { headers: { 'content-type': type }, body });
         expect(fault?.status ?? 200).toBeLessThan(500);
       }),
-      { numRuns: 2000 },
+      { numRuns: 700 },
     );
   });
 
@@ -83,7 +83,7 @@ describe('a request is answered or refused, never broken', () => {
         refusalOf(`GET /orders?${text}=eq.1`);
       });
     };
-    expect(work(16_384) / work(2048)).toBeLessThan(10);
+    expect(work(8192) / work(1024)).toBeLessThan(10);
   });
 });
 

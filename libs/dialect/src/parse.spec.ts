@@ -74,7 +74,7 @@ describe('the query string', () => {
 });
 
 describe('what follows a complete parameter', () => {
-  it.each(['select=id)x', 'select=*!hint', 'order=id)x', 'id!=eq.1', 'id=in.(1,2)x', 'id=is.null)', 'and=(id.eq.1),(id.eq.2)'])('%s is passed over in a read', (query) => {
+  it.each(['select=id)x', 'select=*!hint', 'columns=id)x', 'id!=eq.1', 'id=in.(1,2)x', 'id=is.null)', 'and=(id.eq.1),(id.eq.2)'])('%s is passed over in a read', (query) => {
     expect(() => read(`GET /orders?${query}`)).not.toThrow();
   });
 

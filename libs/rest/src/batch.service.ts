@@ -1,7 +1,8 @@
 import { batchFault, defaultLimits, entryRequest, parseBatch, renderBatchAnswer, type Batch, type Isolation, type RestAnswer, type RestRequest, type StatementPlan } from '@mainstay/dialect';
 import { Fault, type Caller } from '@mainstay/domain';
 import type { Session, Transaction } from '@mainstay/persistence';
-import type { AnswerTerms, RestService } from './rest.service.ts';
+import type { RestService } from './rest.service.ts';
+import type { AnswerTerms } from './work.ts';
 
 export interface BatchTerms {
   /** Most requests of one batch. */
