@@ -5,7 +5,7 @@ import { sweepAccounts } from '@mainstay/persistence';
 import { makeTestDatabase, SoftAuthenticator, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { decodeJwt } from 'jose';
+import { decodeJwt, SignJWT } from 'jose';
 import { Secret, TOTP } from 'otpauth';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthFactorsAdminController } from './auth-factors-admin.controller.ts';
@@ -311,6 +311,14 @@ describe('enrolling', () => {
     expect(refusal(await call('POST', '/factors', { factor_type: 'totp' }))).toEqual([401, 'no_authorization']);
     const guest = (await call('POST', '/signup', {})).body;
     expect(refusal(await call('POST', '/factors', { factor_type: 'totp' }, { bearer: guest.access_token }))).toEqual([403, 'no_authorization']);
+  });
+
+  it('is no business of an application that acts for its user', async () => {
+    const someone = await person();
+    const { sub, role, aud, session_id: sessionId } = decodeJwt(someone.access);
+    const bearer = await new SignJWT({ sub, role, aud, session_id: sessionId, client_id: randomUUID() }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1h').sign(Buffer.from(secrets['JWT_SECRET']!));
+    expect((await call('GET', '/user', undefined, { bearer })).status).toBe(200);
+    expect(refusal(await call('POST', '/factors', { factor_type: 'totp' }, { bearer }))).toEqual([403, 'no_authorization']);
   });
 
   it('takes a name once, also for two at once', async () => {
