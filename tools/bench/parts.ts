@@ -1,5 +1,5 @@
 // The parts of the house that the benchmarks drive directly, bundled together since plain Node cannot run decorators.
-export { makeSecrets } from '@mainstay/auth';
+export { Callers, Keyring, makeSecrets } from '@mainstay/auth';
 export { readSettings } from '@mainstay/config';
 export { compile, makePlan, parse } from '@mainstay/dialect';
 export { makeCaller } from '@mainstay/domain';

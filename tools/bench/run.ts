@@ -1,4 +1,4 @@
-// `npm run bench [-- memory rest imports jobs]`: measures, and writes what it measured into docs/benchmarks.md.
+// `npm run bench [-- memory rest imports jobs sign-in]`: measures, and writes what it measured into docs/benchmarks.md.
 // Figures are never a test: a shared machine would fail it at random.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
@@ -8,9 +8,10 @@ import { benchImports } from './imports.ts';
 import { benchJobs } from './jobs.ts';
 import { benchMemory } from './memory.ts';
 import { benchRest } from './rest.ts';
+import { benchSignIn } from './sign-in.ts';
 import { placement, startBenchStack, type BenchStack, type Section } from './stack.ts';
 
-const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs };
+const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs, 'sign-in': benchSignIn };
 const page = join(import.meta.dirname, '../../docs/benchmarks.md');
 const head = '# Benchmarks\n\nWritten by `npm run bench`. Ratios within one table come from one run on one machine and can be compared; absolute figures say little about yours.\n';
 const asked = process.argv.slice(2);
@@ -49,7 +50,7 @@ function surroundings(busyBefore: number): string {
 /** Replaces one section of the page, and leaves the others as they were measured. */
 function keep(name: string, text: string): void {
   const before = existsSync(page) ? readFileSync(page, 'utf8') : '';
-  const kept = new Map([...before.matchAll(/<!-- (\w+) -->\n\n([^]*?)(?=\n<!-- |$)/g)].map((match) => [match[1]!, match[2]!.trim()]));
+  const kept = new Map([...before.matchAll(/<!-- ([\w-]+) -->\n\n([^]*?)(?=\n<!-- |$)/g)].map((match) => [match[1]!, match[2]!.trim()]));
   kept.set(name, text);
   const sections = Object.keys(benches).flatMap((known) => (kept.has(known) ? [`<!-- ${known} -->\n\n${kept.get(known)}\n`] : []));
   writeFileSync(page, [head, ...sections].join('\n'));
