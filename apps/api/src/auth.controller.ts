@@ -23,7 +23,7 @@ export class BearerGuard extends CallerGuard {
     const request = context.switchToHttp().getRequest<AskedRequest>();
     if (askedCredentials(request).bearer === null) throw authFault('no_authorization');
     await super.canActivate(context);
-    if (typeof request.caller.claims['client_id'] === 'string' && !isForApplications(request)) throw authFault('no_authorization', { status: 403, message: 'This is for the user alone, and the token belongs to an application' });
+    if (typeof request.caller.claims['client_id'] === 'string' && !isForApplications(request)) throw authFault('no_authorization', { status: 403, message: 'OAuth clients are not allowed to perform these actions' });
     return true;
   }
 }

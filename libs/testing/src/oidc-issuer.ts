@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ClientMetadata } from 'oidc-provider';
+import { exportJWK, generateKeyPair } from 'jose';
+import type { ClientMetadata, JWK } from 'oidc-provider';
 
 /** A real OpenID provider on loopback; whoever types a login into its form is that account. */
 export interface Issuer {
@@ -21,17 +22,37 @@ export async function startIssuer(clients: readonly ClientMetadata[]): Promise<I
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const people = new Map<string, Record<string, unknown>>();
+  const jwk = await signingKey();
   const { default: Provider } = await import('oidc-provider');
-  const provider = new Provider(url, {
+  const provider = silently(() => new Provider(url, {
     clients: [...clients],
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, ...people.get(id) }) }),
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'picture', 'preferred_username'] },
     cookies: { keys: ['of no worth'] },
     pkce: { required: () => true },
     features: { devInteractions: { enabled: true } },
-  });
+    ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600 },
+    jwks: { keys: [jwk] },
+  }));
   server.on('request', provider.callback());
   return { url, people, walk: (from, login, how = 'agree') => walk(url, from, login, how), close: () => end(server) };
+}
+
+/** It warns of what it is here for: to be quick, and for tests. */
+function silently<T>(work: () => T): T {
+  const { warn } = console;
+  console.warn = () => {};
+  try {
+    return work();
+  } finally {
+    console.warn = warn;
+  }
+}
+
+/** Its own keys it would complain about. */
+async function signingKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
+  return { ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig' } as JWK;
 }
 
 /** A browser reduced to what the pages need: cookies, redirects and the two forms. */
