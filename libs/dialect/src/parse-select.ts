@@ -203,7 +203,7 @@ function readAlias(scanner: Scanner): string | null {
   return scanner.attempt(() => {
     const name = readName(scanner);
     if (name === null || !scanner.char(':')) return null;
-    if (scanner.text[scanner.position] !== ':') return name;
+    if (!scanner.sees(':')) return name;
     scanner.refuse(scanner.position, null);
     return null;
   });
