@@ -67,7 +67,7 @@ describe('second factors and passkeys, with unmodified supabase-js', () => {
     page = await browser.open(desktop);
     await page.goto(origin);
     authenticator = await page.context().newCDPSession(page);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await browser?.stop();
     site?.close();
