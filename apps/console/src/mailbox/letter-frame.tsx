@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'react';
+import { useRef } from 'react';
 
 /**
  * The HTML of a mail, in a frame of its own. Nothing can run in it: the sandbox gives no scripts, and the empty page that it is laid into
@@ -7,15 +7,16 @@ import { useEffect, useRef } from 'react';
 export function LetterFrame({ html, title }: { html: string; title: string }) {
   const frame = useRef<HTMLIFrameElement>(null);
   const lay = (): void => {
-    const page = frame.current?.contentDocument;
+    const element = frame.current;
+    const page = element?.contentDocument;
+    // The empty page that a frame has at first goes by the console's own policy, and is not the one that this is for.
+    if (!element || !page?.URL.endsWith('/letter.html')) return;
     // Parsed there and not here: the page of the console takes no style from a stranger, not even to look at it.
-    if (page?.documentElement) page.documentElement.innerHTML = html;
-    page?.querySelectorAll('a').forEach((link) => Object.assign(link, { target: '_blank', rel: 'noopener noreferrer' }));
-    if (frame.current === null || !page?.body) return;
+    page.documentElement.innerHTML = html;
+    page.querySelectorAll('a').forEach((link) => Object.assign(link, { target: '_blank', rel: 'noopener noreferrer' }));
     // A page is never shorter than its frame, so the frame is made small before it is measured.
-    frame.current.style.height = '0';
-    frame.current.style.height = `${Math.min(2000, page.documentElement.scrollHeight + 2)}px`;
+    element.style.height = '0';
+    element.style.height = `${Math.min(2000, page.documentElement.scrollHeight + 2)}px`;
   };
-  useEffect(lay, [html]);
   return <iframe ref={frame} className="letter" title={title} src="/console/letter.html" sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox" onLoad={lay} />;
 }
