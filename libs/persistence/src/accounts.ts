@@ -3,10 +3,13 @@ import type { Settings } from '@mainstay/config';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { LockMode, type EntityDictionary, type RequiredEntityData } from '@mikro-orm/core';
 import { AuthSession } from './auth-session.entity.ts';
-import { factorOf, listFactors, type Factor, type FactorRow } from './factors.ts';
+import type { Database } from './database.ts';
+import { listFactors, type Factor } from './factors.ts';
 import { findUserIds, type UserSearch } from './find-users.ts';
 import { Identity } from './identity.entity.ts';
+import { makeDatabase } from './logins.ts';
 import { houseError, makeAccountsOrm } from './orm.ts';
+import { refreshAtOnce } from './refresh-at-once.ts';
 import { RefreshToken } from './refresh-token.entity.ts';
 import { User } from './user.entity.ts';
 
@@ -60,15 +63,17 @@ export interface Account {
 export class Accounts {
   private constructor(
     private readonly orm: MikroORM,
+    /** For what is asked so often that the ORM would cost more than the answer. */
+    private readonly database: Database,
     private readonly settings: Settings,
   ) {}
 
   static async open(settings: Settings): Promise<Accounts> {
-    return new Accounts(await makeAccountsOrm(settings), settings);
+    return new Accounts(await makeAccountsOrm(settings), makeDatabase(settings, 'supabase_auth_admin', { max: Math.max(2, Math.ceil(settings.dbPoolSize / 2)) }), settings);
   }
 
   async close(): Promise<void> {
-    await this.orm.close();
+    await Promise.all([this.orm.close(), this.database.close()]);
   }
 
   /** Whoever signs in with this address, whatever the letters' case in which a migration wrote it. */
@@ -126,17 +131,9 @@ export class Accounts {
     }
   }
 
-  /**
-   * Replaces the live token of a living session by its child, in one statement. Null where anything is otherwise: the token was used
-   * before, the session is over, the account may not come in. Nothing has happened then.
-   */
-  async refreshAtOnce(tokenDigest: string, childDigest: string, { userAgent, address }: Device): Promise<{ readonly account: Account; readonly facts: SessionFacts } | null> {
-    return this.ask(async (em) => {
-      const [{ found } = { found: null }] = await rowsOf<{ found: RefreshedRow | null }>(em, 'select mainstay_internal.refresh_at_once($1, $2, $3, $4) as found', [tokenDigest, childDigest, userAgent, address]);
-      if (found === null) return null;
-      const identities = found.identities.map((row) => em.map(Identity, row));
-      return { account: { user: em.map(User, found.user), identities, factors: found.factors.map(factorOf) }, facts: found.session };
-    });
+  /** As `refreshAtOnce` in its own file says. */
+  async refreshAtOnce(tokenDigest: string, childDigest: string, device: Device): ReturnType<typeof refreshAtOnce> {
+    return refreshAtOnce(this.database, tokenDigest, childDigest, device);
   }
 
   /** Runs one statement of ours, committed by itself. Values are `$1`, `$2`, …; none may be an array. */
@@ -250,14 +247,6 @@ export class OpenAccounts {
     await this.em.execute('delete from auth.webauthn_credentials where user_id = ?', [userId]);
     await this.em.execute('delete from auth.mfa_factors where user_id = ?', [userId]);
   }
-}
-
-/** What `refresh_at_once` gives: rows as JSON. */
-interface RefreshedRow {
-  readonly session: SessionFacts;
-  readonly user: EntityDictionary<User>;
-  readonly identities: readonly EntityDictionary<Identity>[];
-  readonly factors: readonly FactorRow[];
 }
 
 /** The ORM numbers its values itself, one for each question mark. */

@@ -14,11 +14,20 @@ export class Timestamp extends Type<Date, string> {
 
   override convertToJSValue(value: string, platform: Platform): Date {
     if (typeof value !== 'string') return value;
-    if (/^-?infinity/.test(value)) return value.startsWith('-') ? beginningOfTime : endOfTime;
-    return platform.parseDate(value) as Date;
+    return infinityOf(value) ?? (platform.parseDate(value) as Date);
   }
 
   override getColumnType(): string {
     return 'timestamptz';
   }
+}
+
+/** A `timestamptz` as JSON has it. */
+export function timeOfJson(text: string): Date {
+  return infinityOf(text) ?? new Date(text);
+}
+
+function infinityOf(text: string): Date | null {
+  if (!/^-?infinity/.test(text)) return null;
+  return text.startsWith('-') ? beginningOfTime : endOfTime;
 }
