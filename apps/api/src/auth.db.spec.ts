@@ -301,9 +301,8 @@ describe('sign-in by password', () => {
   });
 
   it.each([
-    ['id_token', 400, 'provider_disabled', /ID token/],
-    ['web3', 422, 'web3_provider_disabled', /wallet/],
-    ['constructor', 400, 'validation_failed', /must be password or refresh_token, not "constructor"/],
+    ['web3', 422, 'web3_provider_disabled', /^Web3 provider is disabled$/],
+    ['constructor', 400, 'validation_failed', /must be password, refresh_token, pkce or id_token, not "constructor"/],
     ['', 400, 'validation_failed', /not ""/],
   ])('by grant_type=%s is not offered', async (grant, status, code, message) => {
     expect(await post(`/token?grant_type=${grant}`, {})).toMatchObject({ status, body: { code, message: expect.stringMatching(message) } });
