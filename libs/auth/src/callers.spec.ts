@@ -195,6 +195,18 @@ describe('a proof', () => {
   });
 });
 
+it('PostgREST’s audience is a regular expression, ours is a name', async () => {
+  const keyring = await Keyring.read({ jwtSecret: secrets['JWT_SECRET']!, jwtKeys: null, publishableKey: null, secretKey: null });
+  const prove = async (jwtAudience: string, aud: unknown, dbUri?: string) => {
+    const settings = { dbAnonRole: 'anon', jwtAudience, databaseUrl: dbUri === undefined ? 'postgres://x' : null, dbUri: dbUri ?? null };
+    return new Callers(keyring, settings as never, () => now).prove({ key: null, bearer: await signed({ ...user, aud }, {}, secrets['JWT_SECRET']!) });
+  };
+  for (const aud of ['a', 'https://x.example.com', ['z', 'a'], []]) expect(await prove('a|https://[a-z]*\\.example\\.com', aud, 'postgres://y')).toMatchObject({ role: 'authenticated' });
+  for (const aud of ['ab', ['z'], 'https://example.org/a']) await expect(prove('a|https://[a-z]*\\.example\\.com', aud, 'postgres://y')).rejects.toMatchObject({ reason: 'claims', message: 'JWT not in audience' });
+  await expect(prove('(', 'a', 'postgres://y')).rejects.toThrow('PGRST_JWT_AUD is not right');
+  await expect(prove('a|b', 'a')).rejects.toMatchObject({ reason: 'claims' });
+});
+
 describe('the keyring', () => {
   it('publishes public halves only', async () => {
     const oct = { ...(await exportJWK(Buffer.from('k'.repeat(32)))), kid: 'shared', alg: 'HS256' };

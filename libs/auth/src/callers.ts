@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { CallerFault } from './caller-fault.ts';
 import { parseClaimPath, type ClaimPath } from './claim-path.ts';
 import { isOpaqueKey, Keyring, type KeySettings } from './keyring.ts';
-import { isOfUser, leewaySeconds, verifyToken } from './verify-token.ts';
+import { isOfUser, leewaySeconds, verifyToken, type VerifyTerms } from './verify-token.ts';
 
 /** What a request brought to show who asks. Null: not there at all; an empty bearer is something else, and refused. */
 export interface Credentials {
@@ -32,7 +32,7 @@ interface Terms {
   /** Null where guests are not let in. */
   readonly guest: Caller | null;
   readonly roleOf: ClaimPath;
-  readonly audience: string;
+  readonly isForUs: VerifyTerms['isForUs'];
   /** Tokens of others: they may have no end, and no API key comes with them. */
   readonly isOutside: boolean;
   /** Keyed by digest, so that looking a secret up does not compare it letter by letter. Null remembers nothing. */
@@ -134,9 +134,9 @@ export class Callers {
     return proof.caller;
   }
 
-  private async proofOfToken(text: string, { keyring, audience, isOutside, roleOf }: Terms): Promise<Proof> {
+  private async proofOfToken(text: string, { keyring, isForUs, isOutside, roleOf }: Terms): Promise<Proof> {
     if (!keyring.canVerify) throw new CallerFault('keyless', 'Server lacks JWT secret');
-    const claims = await verifyToken(text, keyring, { audience, nowSeconds: this.nowSeconds(), mayLastForEver: isOutside });
+    const claims = await verifyToken(text, keyring, { isForUs, nowSeconds: this.nowSeconds(), mayLastForEver: isOutside });
     const kind = isOfUser(claims) ? 'user' : 'key';
     const role = textOf(roleOf(claims)) ?? this.guest().role;
     return { caller: makeCaller(kind, { ...claims, role }), validUntilSeconds: expiryOf(claims) + leewaySeconds };
@@ -154,10 +154,23 @@ function termsOf(keyring: Keyring, settings: CallerSettings): Terms {
     keyring,
     guest: settings.dbAnonRole === '' ? null : makeCaller('anonymous', {}, settings.dbAnonRole),
     roleOf: parseClaimPath(settings.jwtRoleClaimKey ?? '$.role'),
-    audience: settings.jwtAudience,
+    isForUs: audienceRule(settings),
     isOutside: standsInForPostgrest(settings),
     proofs: mostProofs === 0 ? null : new LRUCache({ max: mostProofs }),
   };
+}
+
+/** PostgREST takes its setting for a regular expression; ours is also written into tokens, and so is one name. @throws Error that names the setting. */
+function audienceRule(settings: CallerSettings): VerifyTerms['isForUs'] {
+  const { jwtAudience: rule } = settings;
+  if (rule === '') return null;
+  if (!standsInForPostgrest(settings)) return (audience) => audience === rule;
+  try {
+    const whole = new RegExp(`^(?:${rule})$`, 'u');
+    return (audience) => whole.test(audience);
+  } catch (cause) {
+    throw new Error('PGRST_JWT_AUD is not right: it must be a regular expression.', { cause });
+  }
 }
 
 function proofOfOpaqueKey(text: string, { keyring }: Terms, nowSeconds: number): Proof {

@@ -23,8 +23,8 @@ const texts = {
 };
 
 export interface VerifyTerms {
-  /** The `aud` that a token must have, if it has one; empty lets every audience in. */
-  readonly audience: string;
+  /** Whether a token for this audience is for us; null lets every audience in. A token may have none. */
+  readonly isForUs: ((audience: string) => boolean) | null;
   /** Those of somebody else's users may last for ever. A token of ours that names a user must end; one that names a role alone is a key. */
   readonly mayLastForEver?: boolean;
   readonly nowSeconds: number;
@@ -38,7 +38,7 @@ export async function verifyToken(token: string, keyring: Keyring, terms: Verify
   const header = readHeader(token);
   const claims = parseClaims(await verifiedPayload(token, chooseKeys(header, keyring)));
   checkTimes(claims, terms);
-  checkAudience(claims, terms.audience);
+  checkAudience(claims, terms.isForUs);
   return claims;
 }
 
@@ -105,11 +105,10 @@ function timeOf(claims: Claims, name: string): number | null {
 }
 
 /** API keys have no audience. A token that we sign for another purpose has another one, and must not open anything here. */
-function checkAudience(claims: Claims, audience: string): void {
+function checkAudience(claims: Claims, isForUs: VerifyTerms['isForUs']): void {
   const given = claims['aud'];
   if (given === undefined || given === null || given === '') return;
-  const isList = Array.isArray(given) && given.every((item) => typeof item === 'string');
-  if (typeof given !== 'string' && !isList) throw new CallerFault('claims', texts.audienceType);
-  if (audience === '' || (isList && given.length === 0)) return;
-  if (given !== audience && !(Array.isArray(given) && given.includes(audience))) throw new CallerFault('claims', texts.audience);
+  const audiences: unknown[] = Array.isArray(given) ? given : [given];
+  if (!audiences.every((audience) => typeof audience === 'string')) throw new CallerFault('claims', texts.audienceType);
+  if (isForUs !== null && audiences.length > 0 && !audiences.some(isForUs)) throw new CallerFault('claims', texts.audience);
 }

@@ -191,7 +191,8 @@ class ReadPlanner {
       shape,
       isInner: select.join === 'inner',
       asked: draft.asked.window,
-      isEmpty: select.items.length === 0,
+      // PostgREST since 12.2.2: what embeds nothing but empty embeds gives nothing either.
+      isEmpty: select.items.every((item) => item.kind === 'embed') && node.embeds.every(({ isEmpty }) => isEmpty),
       node: { ...node, window: singleRow(node.window, relationship, draft) },
     };
   }
