@@ -9,7 +9,7 @@ import { findUserIds, type UserSearch } from './find-users.ts';
 import { Identity } from './identity.entity.ts';
 import { makeDatabase } from './logins.ts';
 import { houseError, makeAccountsOrm } from './orm.ts';
-import { refreshAtOnce } from './refresh-at-once.ts';
+import { refreshAtOnce, type RefreshedSession } from './refresh-at-once.ts';
 import { RefreshToken } from './refresh-token.entity.ts';
 import { User } from './user.entity.ts';
 
@@ -132,7 +132,7 @@ export class Accounts {
   }
 
   /** As `refreshAtOnce` in its own file says. */
-  async refreshAtOnce(tokenDigest: string, childDigest: string, device: Device): ReturnType<typeof refreshAtOnce> {
+  async refreshAtOnce(tokenDigest: string, childDigest: string, device: Device): Promise<RefreshedSession | null> {
     return refreshAtOnce(this.database, tokenDigest, childDigest, device);
   }
 
