@@ -98,6 +98,7 @@ describe('/rest/v1 over HTTP', () => {
     ['an unknown path', 'GET /a/b/c', () => ({}), 404, 'PGRST125'],
     ['the root, which is not described yet', 'GET /', () => ({}), 404, 'PGRST126'],
     ['a verb', 'PUT /rpc/cookies', () => ({}), 405, 'PGRST101'],
+    ['a verb that HTTP knows and we do not', 'PURGE /towns', () => ({}), 405, 'PGRST117'],
     ['what is not granted', 'GET /closed', () => ({}), 401, '42501'],
     ['what is not granted to a member', 'GET /closed', async () => ({ authorization: `Bearer ${await token({ role: 'authenticated', sub: 'x' })}` }), 403, '42501'],
     ['an empty token', 'GET /towns', () => ({ authorization: 'Bearer ' }), 401, 'PGRST301'],
@@ -109,6 +110,11 @@ describe('/rest/v1 over HTTP', () => {
     expect({ status: answer.status, body: JSON.parse(answer.text) as unknown }).toEqual({ status, body: { code, message: expect.any(String), details: stringOrNull, hint: stringOrNull } });
     expect(answer.headers.get('proxy-status')).toBe(`PostgREST; error=${code}`);
     expect(answer.headers.get('www-authenticate') === null).toBe(status !== 401);
+  });
+
+  it.each(['', 'nonsense', 'image/png'])('a body of the type "%s" is refused', async (type) => {
+    const { status, text } = await ask('POST /towns', { 'content-type': type }, '{}');
+    expect([status, JSON.parse(text)]).toEqual([400, { code: 'PGRST102', details: null, hint: null, message: `Content-Type not acceptable: ${type === '' ? '*/*' : type}` }]);
   });
 
   it('an error of HEAD has its status and no body', async () => {

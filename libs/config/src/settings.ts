@@ -72,7 +72,7 @@ export const settings = {
     synonyms: ['PGRST_ROLE_CLAIM_KEY'],
   }),
   jwtCacheMaxEntries: integer('PGRST_JWT_CACHE_MAX_ENTRIES', 0, 1_000_000, { default: 10_000, asPostgrest: 1000, meaning: 'How many proved tokens are remembered, about 1 kB each; 0 proves each anew.' }),
-  jwtAudience: text('JWT_AUD', { default: 'authenticated', asPostgrest: '', asPostgrestText: 'any', meaning: 'Audience (`aud`) of access tokens; a token with another one is refused.', synonyms: ['GOTRUE_JWT_AUD', 'PGRST_JWT_AUD'] }),
+  jwtAudience: text('JWT_AUD', { default: 'authenticated', asPostgrest: '', asPostgrestText: 'any', meaning: 'Audience (`aud`) of access tokens; a token with another one is refused. In PostgREST’s place it is a regular expression.', synonyms: ['GOTRUE_JWT_AUD', 'PGRST_JWT_AUD'] }),
   jwtExpirySeconds: integer('JWT_EXPIRY', 30, 604_800, { default: 3600, meaning: 'Seconds that an access token lives.', synonyms: ['GOTRUE_JWT_EXP', 'JWT_EXP'] }),
 
   // Data API
