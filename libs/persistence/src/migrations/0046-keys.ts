@@ -42,6 +42,7 @@ export const keyTables: HouseMigration = {
           return null;
         end
       $$;
+    revoke execute on function mainstay_internal.tell_of_keys from public;
     create trigger tell after insert or update or delete on mainstay_internal.api_keys for each statement execute function mainstay_internal.tell_of_keys();
     create trigger tell after insert or update or delete on mainstay_internal.signing_keys for each statement execute function mainstay_internal.tell_of_keys();
 
