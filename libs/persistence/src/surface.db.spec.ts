@@ -38,7 +38,12 @@ const columnsOf: [string, string[]][] = [
   ['auth.flow_state', list(`
     id uuid not null, user_id uuid, auth_code text, code_challenge_method auth.code_challenge_method, code_challenge text, provider_type text not null,
     provider_access_token text, provider_refresh_token text, created_at timestamptz, updated_at timestamptz, authentication_method text not null,
-    auth_code_issued_at timestamptz`)],
+    auth_code_issued_at timestamptz, invite_token text, referrer text, oauth_client_state_id uuid, linking_target_id uuid, email_optional boolean not null`)],
+  ['auth.oauth_clients', list(`
+    id uuid not null, client_secret_hash text, registration_type auth.oauth_registration_type not null, redirect_uris text not null, grant_types text not null, client_name text,
+    client_uri text, logo_uri text, created_at timestamptz not null, updated_at timestamptz not null, deleted_at timestamptz, client_type auth.oauth_client_type not null,
+    token_endpoint_auth_method text not null`)],
+  ['auth.oauth_consents', list(`id uuid not null, user_id uuid not null, client_id uuid not null, scopes text not null, granted_at timestamptz not null, revoked_at timestamptz`)],
   ['auth.audit_log_entries', list(`
     instance_id uuid, id uuid not null, payload json, created_at timestamptz, ip_address varchar(64) not null`)],
   ['storage.buckets', list(`
