@@ -8,6 +8,7 @@ import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { makeHttpServer } from './http-server.ts';
+import { quickAuth } from './quick-auth.ts';
 import { settingsToken } from './settings-token.ts';
 
 let database: TestDatabase;
@@ -18,7 +19,7 @@ beforeAll(async () => {
   database = await makeTestDatabase();
   secrets = await makeSecrets(database.environment);
   const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true' });
-  const module = await Test.createTestingModule({ imports: [AuthModule.with(settings)], controllers: [AuthController, AuthAdminController], providers: [{ provide: settingsToken, useValue: settings }] }).compile();
+  const module = await quickAuth(Test.createTestingModule({ imports: [AuthModule.with(settings)], controllers: [AuthController, AuthAdminController], providers: [{ provide: settingsToken, useValue: settings }] })).compile();
   app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
   app.useGlobalFilters(new AuthFilter());
   await app.init();

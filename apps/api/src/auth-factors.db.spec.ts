@@ -13,6 +13,7 @@ import { AuthFactorsController } from './auth-factors.controller.ts';
 import { AuthController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { makeHttpServer } from './http-server.ts';
+import { quickAuth } from './quick-auth.ts';
 import { settingsToken } from './settings-token.ts';
 
 interface Answer {
@@ -48,11 +49,11 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, ...more });
-  const module = await Test.createTestingModule({
+  const module = await quickAuth(Test.createTestingModule({
     imports: [AuthModule.with(settings)],
     controllers: [AuthController, AuthAdminController, AuthFactorsController, AuthFactorsAdminController],
     providers: [{ provide: settingsToken, useValue: settings }],
-  }).compile();
+  })).compile();
   const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
   started.useGlobalFilters(new AuthFilter());
   await started.init();

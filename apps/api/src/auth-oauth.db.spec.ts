@@ -11,6 +11,7 @@ import { AuthOAuthAdminController, AuthOAuthController } from './auth-oauth.cont
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { makeHttpServer } from './http-server.ts';
+import { quickAuth } from './quick-auth.ts';
 import { settingsToken } from './settings-token.ts';
 
 interface Answer {
@@ -48,11 +49,11 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, SITE_URL: 'https://site.test', ...more });
-  const module = await Test.createTestingModule({
+  const module = await quickAuth(Test.createTestingModule({
     imports: [AuthModule.with(settings)],
     controllers: [AuthController, AuthAdminController, AuthOAuthController, AuthOAuthAdminController, JwksController, AuthNotYetController],
     providers: [{ provide: settingsToken, useValue: settings }],
-  }).compile();
+  })).compile();
   const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
   started.useGlobalFilters(new AuthFilter());
   await started.init();

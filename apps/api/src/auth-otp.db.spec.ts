@@ -11,6 +11,7 @@ import { AuthController, AuthNotYetController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { makeHttpServer } from './http-server.ts';
 import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
+import { quickAuth } from './quick-auth.ts';
 import { settingsToken } from './settings-token.ts';
 
 interface Answer {
@@ -49,11 +50,11 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, ...more });
-  const module = await Test.createTestingModule({
+  const module = await quickAuth(Test.createTestingModule({
     imports: [AuthModule.with(settings)],
     controllers: [AuthController, AuthOtpController, AuthAdminController, MailboxController, AuthNotYetController],
     providers: [{ provide: settingsToken, useValue: settings }, { provide: mailboxDatabase, useValue: database.as('mainstay_api') }],
-  }).compile();
+  })).compile();
   const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
   started.useGlobalFilters(new AuthFilter());
   await started.init();

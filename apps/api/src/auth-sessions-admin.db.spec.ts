@@ -8,6 +8,7 @@ import { AuthSessionsAdminController } from './auth-sessions-admin.controller.ts
 import { AuthController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { makeHttpServer } from './http-server.ts';
+import { quickAuth } from './quick-auth.ts';
 import { settingsToken } from './settings-token.ts';
 
 let database: TestDatabase;
@@ -18,11 +19,11 @@ beforeAll(async () => {
   database = await makeTestDatabase();
   secrets = await makeSecrets(database.environment);
   const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true' });
-  const module = await Test.createTestingModule({
+  const module = await quickAuth(Test.createTestingModule({
     imports: [AuthModule.with(settings)],
     controllers: [AuthController, AuthSessionsAdminController],
     providers: [{ provide: settingsToken, useValue: settings }],
-  }).compile();
+  })).compile();
   app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
   app.useGlobalFilters(new AuthFilter());
   await app.init();

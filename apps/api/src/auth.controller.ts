@@ -63,7 +63,7 @@ export class AuthController {
   @UseGuards(KeyGuard, CaptchaGuard)
   token(@Query('grant_type') grantType: unknown, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
     if (grantType === 'password') return this.signIns.withPassword(readInput(PasswordInput, body), deviceOf(request));
-    if (grantType === 'refresh_token') return this.sessions.refresh(readInput(RefreshInput, body).refresh_token, deviceOf(request));
+    if (grantType === 'refresh_token') return this.sessions.refresh(tokenOf(body), deviceOf(request));
     if (grantType === 'pkce') return this.signIns.withCode(codeOf(body), deviceOf(request));
     if (grantType === 'id_token') return this.withIdToken(readInput(IdTokenInput, body), request);
     throw refusedGrant(String(grantType ?? ''));
@@ -141,6 +141,12 @@ export class AuthNotYetController {
     const path = url.split('?')[0]!;
     throw notYetHere(path.slice('/auth/v1'.length)) ?? edgeFault('not_found', { message: `There is nothing at ${method} ${path}` });
   }
+}
+
+function tokenOf(body: unknown): string {
+  const { refresh_token: token } = readInput(RefreshInput, body);
+  if (token === '') throw new OAuthFault('invalid_request', 'refresh_token required');
+  return token;
 }
 
 function codeOf(body: unknown): { authCode: string; codeVerifier: string } {

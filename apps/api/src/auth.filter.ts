@@ -5,6 +5,7 @@ import { ConnectionLost, isDatabaseError, PoolTimeout } from '@mainstay/persiste
 import { Catch, HttpException, Injectable, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { apiVersionOf, versionHeader } from './auth-version.ts';
+import { tokenWords } from './token-words.ts';
 
 /** What the edge refuses before a controller sees it, by GoTrue's code for it. */
 const edgeCodes: Readonly<Record<string, Parameters<typeof authFault>[0]>> = {
@@ -66,7 +67,7 @@ function faultOf(error: unknown): Fault {
 function faultOfCaller(error: CallerFault): Fault {
   if (error.reason === 'key') return authFault('no_authorization', { message: error.message, headers: error.headers });
   if (error.reason === 'empty' || error.reason === 'guest') return authFault('no_authorization');
-  return authFault('bad_jwt', { message: `invalid JWT: unable to parse or verify signature, ${error.message}` });
+  return authFault('bad_jwt', { message: `invalid JWT: unable to parse or verify signature, ${tokenWords(error)}` });
 }
 
 function faultOfEdge(error: Fault): Fault {

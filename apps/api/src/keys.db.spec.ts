@@ -9,6 +9,7 @@ import { AuthController, JwksController } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { makeHttpServer } from './http-server.ts';
 import { KeysController } from './keys.controller.ts';
+import { quickAuth } from './quick-auth.ts';
 import { settingsToken } from './settings-token.ts';
 
 let database: TestDatabase;
@@ -37,7 +38,7 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string> = {}): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true', ...more });
-  const module = await Test.createTestingModule({ imports: [AuthModule.with(settings)], controllers: [AuthController, KeysController, JwksController], providers: [{ provide: settingsToken, useValue: settings }] }).compile();
+  const module = await quickAuth(Test.createTestingModule({ imports: [AuthModule.with(settings)], controllers: [AuthController, KeysController, JwksController], providers: [{ provide: settingsToken, useValue: settings }] })).compile();
   const app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
   app.useGlobalFilters(new AuthFilter());
   await app.init();

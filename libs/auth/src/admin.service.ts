@@ -7,7 +7,8 @@ import { mergeMetadata, refuseUnstorable } from './metadata.ts';
 import { claimsOf, confirmEmail } from './new-account.ts';
 import { parseEmail, parsePhone } from './parse-address.ts';
 import { parseBanDuration } from './parse-duration.ts';
-import { isVerifiable, refuseWeakPassword, type Passwords } from './passwords.ts';
+import type { PasswordRules } from './password-rules.ts';
+import { isVerifiable, type Passwords } from './passwords.ts';
 import { saving } from './saving.ts';
 import { setEmail, setPassword } from './user.service.ts';
 import { viewUser, type UserView } from './views.ts';
@@ -48,7 +49,8 @@ export class AdminService {
   constructor(
     private readonly accounts: Accounts,
     private readonly passwords: Passwords,
-    private readonly settings: Pick<Settings, 'jwtAudience' | 'passwordMinLength'>,
+    private readonly rules: PasswordRules,
+    private readonly settings: Pick<Settings, 'jwtAudience'>,
   ) {}
 
   async list(search: UserSearch): Promise<Page<UserView>> {
@@ -73,7 +75,7 @@ export class AdminService {
   }
 
   async create(request: AdminChanges, device: Device): Promise<UserView> {
-    const draft = this.checkedDraft(request);
+    const draft = await this.checkedDraft(request);
     const encryptedPassword = request.passwordHash !== '' ? request.passwordHash : await this.passwords.hash(draft.password);
     return saving('Database error creating new user', () => this.accounts.transaction(async (tx) => {
       const account = await this.add(tx, request, draft, encryptedPassword);
@@ -119,7 +121,7 @@ export class AdminService {
     return account;
   }
 
-  private checkedDraft(request: AdminChanges) {
+  private async checkedDraft(request: AdminChanges) {
     const { id, password, passwordHash } = request;
     const { email, phone } = this.checkedAddresses(request);
     if (email === null && phone === null) throw fault('validation_failed', { message: 'Cannot create a user without either an email or phone' });
@@ -131,7 +133,7 @@ export class AdminService {
     if (id === nilUuid) throw fault('validation_failed', { message: 'ID cannot be a nil uuid' });
     // No password: one that nobody knows, so that the account is like any other and only a recovery opens it.
     const chosen = password === null || password === '' ? randomBytes(36).toString('base64url') : password;
-    if (chosen === password) refuseWeakPassword(chosen, this.settings.passwordMinLength);
+    if (chosen === password) await this.rules.refuseWeak(chosen);
     return { id: id === '' ? randomUUID() : id.toLowerCase(), email, phone, password: chosen, ban: banFrom(request.banDuration) };
   }
 
@@ -143,11 +145,11 @@ export class AdminService {
   }
 
   private async newHash(password: string): Promise<string> {
-    refuseWeakPassword(password, this.settings.passwordMinLength);
+    await this.rules.refuseWeak(password);
     return this.passwords.hash(password);
   }
 
-  private async add(tx: OpenAccounts, request: AdminChanges, draft: ReturnType<AdminService['checkedDraft']>, encryptedPassword: string): Promise<Account> {
+  private async add(tx: OpenAccounts, request: AdminChanges, draft: Awaited<ReturnType<AdminService['checkedDraft']>>, encryptedPassword: string): Promise<Account> {
     const { id, email, phone, ban } = draft;
     const providers = [...(email === null ? [] : ['email' as const]), ...(phone === null ? [] : ['phone' as const])];
     const user = await tx.add({

@@ -1,11 +1,12 @@
 import type { Settings } from '@mainstay/config';
 import { Accounts } from '@mainstay/persistence';
-import { Logger, Module, type DynamicModule, type OnApplicationShutdown, type Provider } from '@nestjs/common';
+import { Logger, Module, type DynamicModule, Scope, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { AccessTokens } from './access-tokens.ts';
 import { AdminService } from './admin.service.ts';
 import { CallerStrategy } from './caller.strategy.ts';
 import { Callers } from './callers.ts';
 import { Captcha } from './captcha.ts';
+import { EvenTime } from './even-time.ts';
 import { factorProviders, factorServices } from './factor-providers.ts';
 import { FlowStates } from './flow-states.ts';
 import { readHookTargets } from './hook-targets.ts';
@@ -81,6 +82,8 @@ function means(settings: Settings): Provider[] {
     { provide: Hooks, useFactory: (accounts: Accounts) => new Hooks(accounts, readHookTargets(settings.hooks)), inject: [Accounts] },
     { provide: Messages, useFactory: (templates: MailTemplates, hooks: Hooks) => new Messages(templates, settings, messageHooks(hooks, settings)), inject: [MailTemplates, Hooks] },
     { provide: Letters, useFactory: (...parts: [OneTimeTokens, FlowStates, Messages]) => new Letters(...parts), inject: [OneTimeTokens, FlowStates, Messages] },
+    // For each who asks its own: what two kinds of work take has nothing to do with each other.
+    { provide: EvenTime, useFactory: () => new EvenTime(), scope: Scope.TRANSIENT },
     { provide: PasswordRules, useValue: new PasswordRules(settings) },
     { provide: Captcha, useValue: new Captcha(settings) },
     { provide: Limits, useFactory: (accounts: Accounts) => new Limits(accounts, settings), inject: [Accounts] },
@@ -96,14 +99,14 @@ function journeys(settings: Settings): Provider[] {
     { provide: RefreshTokens, useValue: new RefreshTokens(settings.secret) },
     { provide: AccessTokens, useFactory: (keys: KeyStore, hooks: Hooks) => new AccessTokens(keys, settings, hooks), inject: [KeyStore, Hooks] },
     { provide: Sessions, useFactory: (...parts: [Accounts, AccessTokens, RefreshTokens]) => new Sessions(...parts, settings), inject: [Accounts, AccessTokens, RefreshTokens] },
-    { provide: SignUp, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits]) => new SignUp(...parts, settings, hooks), inject: [Hooks, Accounts, Sessions, Passwords, PasswordRules, Letters, Limits] },
+    { provide: SignUp, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Passwords, PasswordRules, Letters, Limits, EvenTime]) => new SignUp(...parts, settings, hooks), inject: [Hooks, Accounts, Sessions, Passwords, PasswordRules, Letters, Limits, EvenTime] },
     { provide: SignIn, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings, hooks), inject: [Hooks, Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },
-    { provide: Otp, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits]) => new Otp(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits] },
-    { provide: Recover, useFactory: (...parts: [Accounts, Letters, Limits]) => new Recover(...parts, settings), inject: [Accounts, Letters, Limits] },
+    { provide: Otp, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits, EvenTime]) => new Otp(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits, EvenTime] },
+    { provide: Recover, useFactory: (...parts: [Accounts, Letters, Limits, EvenTime]) => new Recover(...parts, settings), inject: [Accounts, Letters, Limits, EvenTime] },
     { provide: Verify, useFactory: (...parts: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits]) => new Verify(...parts, settings), inject: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits] },
     { provide: Links, useFactory: (hooks: Hooks, ...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings, hooks), inject: [Hooks, Accounts, Passwords, PasswordRules, Letters, Messages] },
     { provide: UserService, useFactory: (...parts: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits]) => new UserService(...parts, settings), inject: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits] },
-    { provide: AdminService, useFactory: (...parts: [Accounts, Passwords]) => new AdminService(...parts, settings), inject: [Accounts, Passwords] },
+    { provide: AdminService, useFactory: (...parts: [Accounts, Passwords, PasswordRules]) => new AdminService(...parts, settings), inject: [Accounts, Passwords, PasswordRules] },
   ];
 }
 

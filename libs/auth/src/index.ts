@@ -26,7 +26,9 @@ export { OAuthServer, type AuthorizeRequest, type CodeExchange } from './oauth-s
 export { OneTimeTokens, type IssuedToken } from './one-time-tokens.ts';
 export { Otp, type OtpRequest } from './otp.service.ts';
 export { Passkeys, type PasskeyAnswer, type PasskeyView } from './passkeys.service.ts';
+export { EvenTime } from './even-time.ts';
 export { PasswordRules } from './password-rules.ts';
+export { Passwords } from './passwords.ts';
 export { RecoveryCodes } from './recovery-codes.service.ts';
 export { Providers, type Outward, type OutwardRequest, type ReturnEnd, type ReturningBrowser } from './providers.service.ts';
 export { Recover, type RecoverRequest, type ResendRequest } from './recover.service.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import type { Account, Accounts, Device, Metadata, OpenAccounts, User } from '@mainstay/persistence';
 import { audit } from './audit.ts';
-import { inEvenTime } from './even-time.ts';
+import type { EvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
 import { noHooks, type Hooks } from './hooks.ts';
@@ -34,6 +34,7 @@ export class Otp {
     private readonly accounts: Accounts,
     private readonly letters: Letters,
     private readonly limits: Limits,
+    private readonly evenTime: EvenTime,
     private readonly settings: OtpSettings,
     private readonly hooks: Hooks = noHooks,
   ) {}
@@ -56,7 +57,7 @@ export class Otp {
     const redirectTo = redirectTarget(this.settings, request.redirectTo);
     await this.limits.mail('magiclink', email);
     const known = await this.accounts.findByEmail(email);
-    await inEvenTime(() => this.withAccount(known, () => this.accounts.findByEmail(email), request, { email, phone: null }, device, (tx, account, isNew) =>
+    await this.evenTime.run(() => this.withAccount(known, () => this.accounts.findByEmail(email), request, { email, phone: null }, device, (tx, account, isNew) =>
       this.post(tx, account, { email, proof, redirectTo, isNew }, device)));
     return {};
   }
@@ -78,7 +79,7 @@ export class Otp {
     await this.limits.text(phone);
     let messageId: string = randomUUID();
     const known = await this.accounts.findByPhone(phone);
-    await inEvenTime(() => this.withAccount(known, () => this.accounts.findByPhone(phone), request, { email: null, phone }, device, async (tx, { user }) => {
+    await this.evenTime.run(() => this.withAccount(known, () => this.accounts.findByPhone(phone), request, { email: null, phone }, device, async (tx, { user }) => {
       await audit(tx, 'user_recovery_requested', user, device, { channel });
       messageId = await this.letters.text(tx, user, 'confirmation_token', phone, channel);
       await tx.write();

@@ -4,11 +4,22 @@ import * as bcrypt from '@node-rs/bcrypt';
 import { fault } from './faults.ts';
 import { parseFirebaseHash, verifyFirebaseHash } from './firebase-scrypt.ts';
 
-/** OWASP's first choice: argon2id with 19 MiB, two passes, one lane. (2 is `Algorithm.Argon2id`, a const enum that isolated modules cannot read.) */
-const terms = { algorithm: 2 as argon2.Algorithm, memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+/** What a hash costs to make. */
+export interface Cost {
+  /** KiB. */
+  readonly memoryCost: number;
+  readonly timeCost: number;
+  readonly parallelism: number;
+}
+
+/** OWASP's first choice: 19 MiB, two passes, one lane. */
+const soundCost: Cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+/** `Algorithm.Argon2id`, a const enum that isolated modules cannot read. */
+const argon2id = 2 as argon2.Algorithm;
 
 /** Verified for an account that does not exist or has no password, so that an answer takes as long as for one that has; no password gives an all-zero digest. */
-const dummyHash = `$argon2id$v=19$m=${terms.memoryCost},t=${terms.timeCost},p=${terms.parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+const dummyHashOf = ({ memoryCost, timeCost, parallelism }: Cost): string => `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
 /** bcrypt reads no more, and GoTrue refuses more; so does everybody who may have written a hash that we are given. */
 const maxBytes = 72;
@@ -35,18 +46,20 @@ export class Passwords {
     private readonly lanes = Math.min(availableParallelism(), 3),
     /** In line behind them: two or three seconds of work on two cores. */
     private readonly maxWaiting = 200,
+    /** Less than what is sound is for tests alone. */
+    private readonly cost = soundCost,
   ) {}
 
   async hash(password: string): Promise<string> {
-    return this.inTurn(() => argon2.hash(password, terms));
+    return this.inTurn(() => argon2.hash(password, { algorithm: argon2id, ...this.cost }));
   }
 
   /** Compares a password with what is stored, in the same time whether or not there is anything stored. */
   async verify(password: string, stored: string | null): Promise<Verdict> {
     return this.inTurn(async () => {
-      const hash = stored !== null && isVerifiable(stored) ? stored : dummyHash;
+      const hash = stored !== null && isVerifiable(stored) ? stored : dummyHashOf(this.cost);
       const isRight = await compare(password, hash);
-      return { isRight, isOutdated: isRight && isOutdated(hash) };
+      return { isRight, isOutdated: isRight && isOutdated(hash, this.cost) };
     });
   }
 
@@ -95,8 +108,9 @@ function bcryptCostOf(hash: string): number {
 }
 
 async function compare(password: string, hash: string): Promise<boolean> {
-  // bcrypt reads a password in circles of itself and a NUL, so one with a NUL inside could stand for a shorter one.
-  const isPossible = password !== '' && Buffer.byteLength(password) <= maxBytes && !password.includes('\0');
+  // bcrypt reads a password in circles of itself and a NUL, so one with a NUL inside could stand for a shorter one;
+  // and every half of a surrogate pair is hashed as one and the same character.
+  const isPossible = password !== '' && Buffer.byteLength(password) <= maxBytes && !password.includes('\0') && password.isWellFormed();
   return (await isHashOf(password, hash)) && isPossible;
 }
 
@@ -113,10 +127,10 @@ function isFirebase(hash: string): boolean {
   return hash.startsWith('$fbscrypt$');
 }
 
-function isOutdated(hash: string): boolean {
+function isOutdated(hash: string, cost: Cost): boolean {
   if (isBcrypt(hash) || isFirebase(hash)) return true;
   const { algorithm, memoryCost, timeCost } = argon2.parseOptions(hash);
-  return algorithm !== terms.algorithm || memoryCost < terms.memoryCost || timeCost < terms.timeCost;
+  return algorithm !== argon2id || memoryCost < cost.memoryCost || timeCost < cost.timeCost;
 }
 
 export interface Weakness {
@@ -134,6 +148,7 @@ export function weaknessOf(password: string, minLength: number): Weakness | null
 export function refuseWeakPassword(password: string, minLength: number): void {
   if (Buffer.byteLength(password) > maxBytes) throw fault('validation_failed', { message: `Password cannot be longer than ${maxBytes} characters` });
   if (password.includes('\0')) throw fault('validation_failed', { message: 'Password cannot contain the character NUL' });
+  if (!password.isWellFormed()) throw fault('validation_failed', { message: 'Password cannot contain half of a surrogate pair' });
   const weakness = weaknessOf(password, minLength);
   if (weakness !== null) throw fault('weak_password', { message: weakness.message, details: { reasons: weakness.reasons } });
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import type { Accounts, Device, OpenAccounts, User } from '@mainstay/persistence';
 import { audit } from './audit.ts';
-import { inEvenTime } from './even-time.ts';
+import type { EvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
 import type { Letters } from './letters.ts';
@@ -32,6 +32,7 @@ export class Recover {
     private readonly accounts: Accounts,
     private readonly letters: Letters,
     private readonly limits: Limits,
+    private readonly evenTime: EvenTime,
     private readonly settings: RecoverSettings,
   ) {}
 
@@ -127,7 +128,7 @@ export class Recover {
 
   /** Writes to the owner of an account, or does as if: where there is none, and where `write` says that there is nothing to tell. */
   private async inform(known: User | null, device: Device, write: (tx: OpenAccounts, user: User) => Promise<boolean>): Promise<void> {
-    await inEvenTime(() => this.accounts.transaction(async (tx) => {
+    await this.evenTime.run(() => this.accounts.transaction(async (tx) => {
       const account = known === null ? null : await tx.lock(known.id);
       const isWritten = account !== null && (await write(tx, account.user));
       if (isWritten) await tx.write();

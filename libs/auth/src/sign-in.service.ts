@@ -92,7 +92,7 @@ export class SignIn {
     if (email === '' && phone === '') throw fault('validation_failed', { message: 'missing email or phone' });
     if (email !== '' && !this.settings.emailEnabled) throw fault('email_provider_disabled', { status: 422, message: 'Email logins are disabled' });
     // Counted and looked up in one spelling.
-    return { email: email.toLowerCase(), phone: phone.replace(/^\+/, '').replaceAll(' ', ''), password };
+    return { email: email.toLowerCase(), phone: phone.replace(/[+\s]/g, ''), password };
   }
 
   private async find(email: string, phone: string): Promise<User | null> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import { isDatabaseError, type Account, type Accounts, type Device, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
 import { audit } from './audit.ts';
-import { inEvenTime } from './even-time.ts';
+import type { EvenTime } from './even-time.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
 import { noHooks, type Hooks } from './hooks.ts';
@@ -16,7 +16,7 @@ import type { Passwords } from './passwords.ts';
 import { redirectTarget } from './redirects.ts';
 import { takenBy } from './saving.ts';
 import type { OpenSession, SessionAnswer, Sessions } from './sessions.service.ts';
-import { isEmailConfirmed, isPhoneConfirmed, viewUser, type UserView } from './views.ts';
+import { isBanned, isEmailConfirmed, isPhoneConfirmed, viewUser, type UserView } from './views.ts';
 
 export interface SignUpRequest {
   readonly email: string;
@@ -53,6 +53,7 @@ export class SignUp {
     private readonly rules: PasswordRules,
     private readonly letters: Letters,
     private readonly limits: Limits,
+    private readonly evenTime: EvenTime,
     private readonly settings: SignUpSettings,
     private readonly hooks: Hooks = noHooks,
   ) {}
@@ -67,7 +68,7 @@ export class SignUp {
     // Before anything is looked up, and whatever there is: a known address must not answer otherwise or sooner than an unknown one.
     if (!isConfirmedAtOnce) await (checked.provider === 'email' ? this.limits.mail('signup', checked.address) : this.limits.text(checked.address));
     const draft = { ...checked.draft, passwordHash: await this.passwords.hash(request.password) };
-    return isConfirmedAtOnce ? this.confirmedAtOnce({ ...checked, draft }, request.password, device) : inEvenTime(() => this.toBeConfirmed({ ...checked, draft }, device));
+    return isConfirmedAtOnce ? this.confirmedAtOnce({ ...checked, draft }, request.password, device) : this.evenTime.run(() => this.toBeConfirmed({ ...checked, draft }, device));
   }
 
   private async checked({ email, phone, password, data, channel, codeChallenge, codeChallengeMethod, redirectTo }: SignUpRequest): Promise<Checked> {
@@ -122,8 +123,12 @@ export class SignUp {
    * nothing, and somebody else may have signed up with it first.
    */
   private async takeUp(checked: Checked, existing: User, password: string, device: Device): Promise<OpenSession> {
-    const isSame = !isConfirmed(checked, existing) && (await this.passwords.verify(password, existing.encryptedPassword ?? null)).isRight;
-    if (!isSame) throw fault('user_already_exists');
+    if (isConfirmed(checked, existing)) throw fault('user_already_exists');
+    // It is a sign-in too, and guesses at its password are counted with the others.
+    const guess = await this.limits.guess('password', checked.address, device);
+    if (!(await this.passwords.verify(password, existing.encryptedPassword ?? null)).isRight) throw fault('user_already_exists');
+    await guess.wasRight();
+    if (isBanned(existing)) throw fault('user_banned');
     return this.accounts.transaction(async (tx) => {
       const account = await tx.lock(existing.id);
       if (account === null || account.user.encryptedPassword !== existing.encryptedPassword) throw fault('user_already_exists');

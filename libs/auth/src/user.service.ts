@@ -101,6 +101,8 @@ export class UserService {
     const proof = parseChallenge(changes.codeChallenge, changes.codeChallengeMethod);
     const newHash = password === null ? null : await this.newHash(signedIn, password, changes, device);
     const guess = newHash !== null && this.needsNonce(signedIn) ? await this.countNonce(user, changes.nonce, device) : null;
+    // Its owner has to be told that an address is taken; nobody may ask for many.
+    if (newEmail !== null || newPhone !== null) await this.limits.request('otp', device);
     await this.refuseTaken(newEmail, newPhone);
     if (newEmail !== null && !this.settings.mailerAutoconfirm) {
       await this.limits.mail('email_change', user.id);
