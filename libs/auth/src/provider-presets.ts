@@ -1,6 +1,7 @@
 import { emailOf, profileOf, type Json, type Profile } from './provider-profiles.ts';
 
 /** Asks a provider's API in the user's name. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each provider's answer has a form of its own, and each field is read with care
 export type AskProvider = (url: string, headers?: Readonly<Record<string, string>>) => Promise<any>;
 
 /** What a provider's API needs besides the token. */

@@ -26,6 +26,7 @@ export interface Traits {
   readonly claims?: Metadata;
 }
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each provider's answer has a form of its own, and each field is read with care
 export type Json = Readonly<Record<string, any>>;
 
 /** Reads an address as a provider gives it; null where it gives none. */
