@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { AuthModule, Keyring, KeyStore, makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -176,7 +176,6 @@ describe('signing keys', () => {
 
   it('fall back to those of the settings where another MAINSTAY_SECRET sealed them', async () => {
     const { settings } = database;
-    const { KeyStore, Keyring } = await import('@mainstay/auth');
     const store = new KeyStore({ rows: (text: string, values?: readonly unknown[]) => database.admin.rows(text, values) } as never, { ...settings, ...readSettings({ ...database.environment, ...secrets }), secret: 'x'.repeat(40) }, await Keyring.read(readSettings({ ...database.environment, ...secrets })));
     await store.reread();
     const current = (await signing()).find(({ state }) => state === 'current')!;
