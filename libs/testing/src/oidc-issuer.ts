@@ -1,6 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair } from 'jose';
 import type { ClientMetadata, JWK } from 'oidc-provider';
 
 /** A real OpenID provider on loopback; whoever types a login into its form is that account. */
@@ -22,7 +22,7 @@ export async function startIssuer(clients: readonly ClientMetadata[]): Promise<I
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const people = new Map<string, Record<string, unknown>>();
-  const jwk = await signingKey();
+  const jwk = signingKey();
   const { default: Provider } = await import('oidc-provider');
   const provider = silently(() => new Provider(url, {
     clients: [...clients],
@@ -50,9 +50,9 @@ function silently<T>(work: () => T): T {
 }
 
 /** Its own keys it would complain about. */
-async function signingKey(): Promise<JWK> {
-  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
-  return { ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig' } as JWK;
+function signingKey(): JWK {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' } as JWK;
 }
 
 /** A browser reduced to what the pages need: cookies, redirects and the two forms. */

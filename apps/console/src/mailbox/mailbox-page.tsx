@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useId, useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import { useAction } from '../action.ts';
 import { ask, askJson } from '../api.ts';
 import type { Message, SignInSetting } from '../contracts.ts';
@@ -97,8 +97,13 @@ function SmtpNotice() {
 
 function ToForm({ to }: { to: string }) {
   const [text, setText] = useState(to);
+  const [shown, setShown] = useState(to);
   const id = useId();
-  useEffect(() => setText(to), [to]);
+  // Another address, by a link or by going back, is another search.
+  if (shown !== to) {
+    setShown(to);
+    setText(to);
+  }
   const show = (address: string): void => go(links.mailbox(address === '' ? '' : new URLSearchParams({ to: address }).toString()));
   const send = (event: FormEvent): void => {
     event.preventDefault();

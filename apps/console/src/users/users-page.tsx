@@ -1,4 +1,4 @@
-import { type FormEvent, useEffect, useId, useState } from 'react';
+import { type FormEvent, useId, useState } from 'react';
 import { askAuth } from '../api.ts';
 import type { User } from '../contracts.ts';
 import { useLive } from '../live.ts';
@@ -68,9 +68,13 @@ async function loadUsers(path: string, signal: AbortSignal): Promise<{ users: re
 
 function SearchForm({ search, submit }: { search: string; submit: (text: string) => void }) {
   const [text, setText] = useState(search);
+  const [shown, setShown] = useState(search);
   const id = useId();
   // Another address, by a link or by going back, is another search.
-  useEffect(() => setText(search), [search]);
+  if (shown !== search) {
+    setShown(search);
+    setText(search);
+  }
   const send = (event: FormEvent): void => {
     event.preventDefault();
     submit(text.trim());
