@@ -7,7 +7,8 @@ import { makeTestDatabase, testRedis, type TestDatabase } from '@mainstay/testin
 
 const root = join(import.meta.dirname, '../../..');
 /** Beside the packages that it imports; a name of its own, since other specs build too. */
-const file = join(root, `node_modules/.cache/mainstay/worker-spec-${process.pid}.mjs`);
+const folder = join(root, `node_modules/.cache/mainstay/worker-spec-${process.pid}`);
+const file = join(folder, 'main.js');
 let test: TestDatabase;
 let admin: Database;
 const children: Worker[] = [];
@@ -19,7 +20,7 @@ interface Worker {
 }
 
 beforeAll(async () => {
-  execFileSync(process.execPath, ['node_modules/rolldown/bin/cli.mjs', '-c', '--logLevel', 'silent', '--file', file], { cwd: root, env: { ...process.env, APP: 'worker', NODE_OPTIONS: '' } });
+  execFileSync(process.execPath, ['node_modules/rolldown/bin/cli.mjs', '-c', '--logLevel', 'silent', '--dir', folder], { cwd: root, env: { ...process.env, APP: 'worker', NODE_OPTIONS: '' } });
   test = await makeTestDatabase({ MAINSTAY_QUEUE_PREFIX: testRedis().prefix, MAINSTAY_JOB_LEASE: '2', LOG_LEVEL: 'info' });
   admin = test.admin;
 }, 60_000);
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await test.close();
-  for (const made of [file, `${file}.map`]) rmSync(made, { force: true });
+  rmSync(folder, { recursive: true, force: true });
 });
 
 describe('a worker process', () => {
