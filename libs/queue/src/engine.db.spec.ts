@@ -328,6 +328,7 @@ async function start(work: (run: JobRun, database: Database) => Promise<unknown>
     ping: (_, run) => work(run, database),
     'import-rows': () => Promise.resolve(null),
     'sweep-over': () => Promise.resolve(null),
+    'send-message': () => Promise.resolve(null),
   };
   const engine = new JobEngine({
     database,
