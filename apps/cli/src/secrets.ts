@@ -1,6 +1,7 @@
+import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { readSettings, type Settings } from '@mainstay/config';
+import { readSettings, settings as table, type Settings } from '@mainstay/config';
 import { homeAt, readRunFile, writePrivately, type Home } from './home.ts';
 
 /** The secrets of this home as names and values; empty before the first start. */
@@ -16,11 +17,29 @@ export async function ensureSecrets(home: Home, environment: NodeJS.ProcessEnv):
   const kept = readSecrets(home);
   // Keys that another JWT_SECRET signed would be refused: with a new one they are made anew.
   if ((environment['JWT_SECRET'] ?? kept['JWT_SECRET']) !== kept['JWT_SECRET']) for (const name of ['ANON_KEY', 'SERVICE_ROLE_KEY']) delete kept[name];
+  // At every start but the first there is nothing to make or to check: then the code that does it is not loaded.
+  if (isWhole(kept) && !isAnyGiven(environment)) return kept;
   const { makeSecrets } = await import('@mainstay/auth');
   const made = await makeSecrets({ ...kept, ...environment });
   const toKeep = Object.entries(made).filter(([name]) => (environment[name] ?? '') === '');
   if (toKeep.some(([name, value]) => kept[name] !== value)) writePrivately(home.secrets, asEnvFile({ ...kept, ...Object.fromEntries(toKeep) }));
   return { ...kept, ...made };
+}
+
+const secretRows = [table.secret, table.postgresPassword, table.jwtSecret, table.jwtKeys, table.anonKey, table.serviceRoleKey, table.publishableKey, table.secretKey];
+
+/** Nothing is missing, and the keys belong to the secret: a file that somebody changed by hand is looked at more closely. */
+function isWhole(kept: Readonly<Record<string, string>>): boolean {
+  if (secretRows.some(({ name }) => (kept[name] ?? '') === '')) return false;
+  return [table.anonKey, table.serviceRoleKey].every(({ name }) => {
+    const [head, body, signature] = kept[name]!.split('.');
+    return createHmac('sha256', kept[table.jwtSecret.name]!).update(`${head}.${body}`).digest('base64url') === signature;
+  });
+}
+
+/** What decides over the keys is given from outside, so they may have to be made anew. */
+function isAnyGiven(environment: NodeJS.ProcessEnv): boolean {
+  return [...secretRows, table.jwtAlgorithm].some(({ name, synonyms }) => [name, ...synonyms].some((known) => (environment[known] ?? '') !== ''));
 }
 
 function asEnvFile(values: Record<string, string>): string {
