@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, obstacleAt } from './ports.ts';
@@ -30,6 +31,18 @@ describe('the embedded PostgreSQL', () => {
     await left.ended;
     expect(next.pid).not.toBe(left.pid);
     await next.stop();
+  });
+
+  it('is not kept out by the lock of a killed server whose number another program has', async () => {
+    const port = await freePort();
+    const before = await startPostgres({ folder, port, password: 'third password' });
+    await before.stop();
+    // Of the server's own user, since PostgreSQL believes in no other.
+    const stranger = spawn('sleep', ['60'], { ...before.user, stdio: 'ignore' });
+    writeFileSync(join(before.socket, `.s.PGSQL.${port}.lock`), `${stranger.pid}\n`);
+    const next = await startPostgres({ folder, port, password: 'third password' });
+    await next.stop();
+    stranger.kill();
   });
 
   it('says why it did not start', async () => {

@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { chownSync, existsSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { databaseUser, type OsUser } from './os-user.ts';
 import { postgresFolder, preparePostgresFiles, type PostgresFiles } from './postgres-files.ts';
@@ -43,11 +44,26 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const files = preparePostgresFiles(options.folder, user);
   if (existsSync(join(files.data, 'PG_VERSION'))) {
     await stopOrphan(files, user);
+    removeStaleLock(files, options.port);
     await changePassword(files, user, options.password);
   } else {
     await initialise(files, user, options.password);
   }
-  return launch(files, user, options);
+  return launchOnceFree(files, user, options);
+}
+
+/** How long the processes of a killed server may take to notice that it is gone. */
+const leavingMs = 10_000;
+
+/** Sessions of a server that was killed hold its memory until their next look at the world; their successor waits for them. */
+async function launchOnceFree(files: PostgresFiles, user: OsUser | null, options: PostgresOptions): Promise<Postgres> {
+  for (const end = performance.now() + leavingMs; ; await sleep(100)) {
+    try {
+      return await launch(files, user, options);
+    } catch (error) {
+      if (!/pre-existing shared memory block/.test((error as Error).message) || performance.now() > end) throw error;
+    }
+  }
 }
 
 /** The port on which a server of this folder still listens after its supervisor was killed, or null. */
@@ -119,6 +135,15 @@ async function stopOrphan(files: PostgresFiles, user: OsUser | null): Promise<vo
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
   if (isPostgres(pid)) await run(join(files.native, 'bin', 'pg_ctl'), ['stop', '-D', files.data, '-m', 'fast', '-w', '-t', '30'], { ...as(user), env: serverEnvironment(), cwd: '/' });
   else rmSync(pidFile);
+}
+
+/**
+ * The lock of the socket outlives a killed server as well. PostgreSQL takes it for held as long as there is a process of that
+ * number, be it a zombie that nobody has buried yet, or another program.
+ */
+function removeStaleLock(files: PostgresFiles, port: number): void {
+  const lock = join(files.socket, `.s.PGSQL.${port}.lock`);
+  if (existsSync(lock) && !isPostgres(Number(readFileSync(lock, 'utf8').split('\n')[0]))) rmSync(lock);
 }
 
 function isPostgres(pid: number): boolean {
