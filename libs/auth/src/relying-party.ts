@@ -1,6 +1,6 @@
 import type { Settings } from '@mainstay/config';
 import type { User } from '@mainstay/persistence';
-import { generateAuthenticationOptions, generateRegistrationOptions, verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
+import type { verifyAuthenticationResponse, verifyRegistrationResponse } from '@simplewebauthn/server';
 
 /** A credential's public half, with what tells a copied authenticator. Bytes are base64url. */
 export interface PublicCredential {
@@ -18,6 +18,9 @@ export interface NewCredential extends PublicCredential {
   readonly isBackedUp: boolean;
   readonly isUserVerified: boolean;
 }
+
+/** Loaded at the first ceremony: it is made of 280 files, which would be almost half of what the api reads at its start. */
+const webauthn = (): Promise<typeof import('@simplewebauthn/server')> => import('@simplewebauthn/server');
 
 /** ES256, EdDSA, RS256: what authenticators have. */
 const algorithms = [-7, -8, -257];
@@ -43,6 +46,7 @@ export class RelyingParty {
   /** What a browser needs to make a credential for this user; a discoverable one can sign in without an address. */
   async creationOptions(user: User, known: readonly PublicCredential[], { isDiscoverable, seconds }: { readonly isDiscoverable: boolean; readonly seconds: number }) {
     const name = [user.email, user.phone, user.id].find((each) => (each ?? '') !== '')!;
+    const { generateRegistrationOptions } = await webauthn();
     return generateRegistrationOptions({
       rpName: this.name,
       rpID: this.id,
@@ -60,11 +64,13 @@ export class RelyingParty {
 
   /** What a browser needs to show a credential: one of these, or any that it has for this site. */
   async requestOptions(known: readonly PublicCredential[] | null, seconds: number) {
+    const { generateAuthenticationOptions } = await webauthn();
     return generateAuthenticationOptions({ rpID: this.id, timeout: seconds * 1000, userVerification: 'preferred', ...(known === null ? {} : { allowCredentials: known.map(described) }) });
   }
 
   /** The credential that was made for this challenge, on one of our pages; null where the proof does not hold. */
   async proveCreation(response: unknown, challenge: string): Promise<NewCredential | null> {
+    const { verifyRegistrationResponse } = await webauthn();
     const proof = await held(() =>
       verifyRegistrationResponse({ response: response as Creation, expectedChallenge: challenge, expectedOrigin: this.origins, expectedRPID: this.id, requireUserVerification: false, supportedAlgorithmIDs: algorithms }),
     );
@@ -86,6 +92,7 @@ export class RelyingParty {
   /** Whether the holder of this credential signed this challenge on one of our pages; a counter that went back is no proof. */
   async proveRequest(response: unknown, challenge: string, known: PublicCredential): Promise<{ readonly signCount: number; readonly isBackedUp: boolean } | null> {
     const credential = { id: known.credentialId, publicKey: new Uint8Array(Buffer.from(known.publicKey, 'base64url')), counter: known.signCount };
+    const { verifyAuthenticationResponse } = await webauthn();
     const proof = await held(() =>
       verifyAuthenticationResponse({ response: response as Assertion, expectedChallenge: challenge, expectedOrigin: this.origins, expectedRPID: this.id, credential, requireUserVerification: false }),
     );
