@@ -34,6 +34,7 @@ export class RestService {
   /** What the API tells of itself. */
   readonly root: RootDescription;
   private readonly streams: Streams;
+  private readonly streamTerms: StreamTerms;
   private readonly cursors: Cursors;
 
   constructor(
@@ -45,7 +46,8 @@ export class RestService {
     this.runner = new Runner(database);
     this.keyedRequests = new KeyedRequests(database);
     this.root = new RootDescription(database, schema);
-    this.streams = new Streams(database, house.streams ?? defaultStreamTerms);
+    this.streamTerms = house.streams ?? defaultStreamTerms;
+    this.streams = new Streams(database, this.streamTerms);
     this.cursors = new Cursors(house.cursorKey ?? randomBytes(32));
   }
 
@@ -67,8 +69,8 @@ export class RestService {
     if (asked.plan.kind === 'describe') return renderDescription(asked.plan);
     const work = this.prepare(asked.plan, asked);
     terms.timing?.end('plan');
-    const stream = asStream(asked.plan, this.house.streams ?? defaultStreamTerms);
-    if (stream !== null) return this.stream(stream, work, asked, terms);
+    const stream = asStream(asked.plan, this.streamTerms);
+    if (stream !== null) return this.stream(stream, work, terms);
     const { isReadOnly, mustRollBack } = work.plan.access;
     // What changes nothing needs no promise to change it once.
     if (terms.keyed && !isReadOnly && !mustRollBack) return this.answerOnce(work, terms.keyed, terms);
@@ -112,13 +114,13 @@ export class RestService {
     });
   }
 
-  private async stream(plan: StreamPlan, work: Work, { http, caller, known }: Asked, terms: RunTerms): Promise<RestAnswer> {
+  private async stream(plan: StreamPlan, work: Work, terms: RunTerms): Promise<RestAnswer> {
+    const { caller, session, options: { preRequest } } = work;
     await this.refusing(caller, true, () => this.runner.checkCost(work, terms));
-    const { preRequest } = known.options;
     return this.streams.answer(
       {
         plan,
-        session: restSession(http, plan, caller, known),
+        session,
         first: preRequest === null ? null : preRequestStatement(preRequest),
         answerOf: (error) => answerOfError(error, { isAnonymous: this.isGuest(caller), isReadOnly: true }),
       },
