@@ -1,6 +1,6 @@
 import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
-import type { Account, Accounts, AuthSession, Device, OpenAccounts, SessionFacts, TokenInFamily } from '@mainstay/persistence';
+import type { Account, Accounts, AuthSession, Device, KeptSession, OpenAccounts, SessionFacts, TokenInFamily } from '@mainstay/persistence';
 import { listSessions, sessionStanding } from '@mainstay/persistence';
 import { randomUUID } from 'node:crypto';
 import type { AccessTokens } from './access-tokens.ts';
@@ -39,13 +39,7 @@ export interface SignedIn {
 type SessionSettings = Pick<Settings, 'refreshReuseSeconds' | 'sessionTimeboxSeconds' | 'sessionIdleSeconds' | 'singleSession'>;
 
 /** A session as its owner sees it in a list. */
-export interface SessionView {
-  readonly id: string;
-  readonly created_at: Date;
-  readonly last_used_at: Date;
-  readonly user_agent: string | null;
-  readonly ip: string | null;
-  readonly aal: string;
+export interface SessionView extends KeptSession {
   /** The one that asks. */
   readonly is_current: boolean;
 }
