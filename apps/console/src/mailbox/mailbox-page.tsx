@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { useAction } from '../action.ts';
 import { ask, askJson } from '../api.ts';
 import type { Message, SignInSetting } from '../contracts.ts';
@@ -6,9 +6,9 @@ import { useLive } from '../live.ts';
 import { links } from '../route.ts';
 import { announce } from '../ui/announcer.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { Icon } from '../ui/icons.tsx';
 import { Notice, ProblemNotice } from '../ui/notice.tsx';
 import { Empty, Page } from '../ui/page.tsx';
+import { SearchForm } from '../ui/search-form.tsx';
 import { go } from '../use-route.ts';
 import { messagesPath } from './describe-message.ts';
 import { MessageList } from './message-list.tsx';
@@ -39,7 +39,7 @@ export function MailboxPage({ id, query }: { id: string | null; query: URLSearch
       actions={all === null || all.length === 0 ? null : <button type="button" className="button" onClick={() => setEmptying(true)}>{to === '' ? 'Delete all' : 'Delete these'}</button>}
     >
       <SmtpNotice />
-      <ToForm to={to} />
+      <SearchForm label="Messages to" placeholder="Whole address or number" search={to} submit={(address) => go(links.mailbox(address === '' ? '' : new URLSearchParams({ to: address }).toString()))} />
       {problem === null ? null : <ProblemNotice problem={problem} />}
       {all === null && problem !== null ? null : all?.length === 0 && id === null ? (
         <NoMessages to={to} />
@@ -92,33 +92,6 @@ function SmtpNotice() {
     <Notice title="Mails are sent by an SMTP server.">
       <p><code>GOTRUE_SMTP_HOST</code> is set, so only text messages land here.</p>
     </Notice>
-  );
-}
-
-function ToForm({ to }: { to: string }) {
-  const [text, setText] = useState(to);
-  const [shown, setShown] = useState(to);
-  const id = useId();
-  // Another address, by a link or by going back, is another search.
-  if (shown !== to) {
-    setShown(to);
-    setText(to);
-  }
-  const show = (address: string): void => go(links.mailbox(address === '' ? '' : new URLSearchParams({ to: address }).toString()));
-  const send = (event: FormEvent): void => {
-    event.preventDefault();
-    show(text.trim());
-  };
-  return (
-    <form className="search" role="search" onSubmit={send}>
-      <label className="visually-hidden" htmlFor={id}>Messages to</label>
-      <input id={id} className="input" type="search" value={text} spellCheck={false} autoComplete="off" placeholder="Whole address or number" onChange={(event) => setText(event.target.value)} />
-      <button type="submit" className="button">
-        <Icon name="search" />
-        Find
-      </button>
-      {to === '' ? null : <button type="button" className="button button-bare" onClick={() => show('')}>Show all</button>}
-    </form>
   );
 }
 

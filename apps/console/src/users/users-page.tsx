@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react';
+import { useState } from 'react';
 import { askAuth } from '../api.ts';
 import type { User } from '../contracts.ts';
 import { useLive } from '../live.ts';
@@ -7,6 +7,7 @@ import { Icon } from '../ui/icons.tsx';
 import { ProblemNotice } from '../ui/notice.tsx';
 import { Empty, Page } from '../ui/page.tsx';
 import { Pager } from '../ui/pager.tsx';
+import { SearchForm } from '../ui/search-form.tsx';
 import { go } from '../use-route.ts';
 import { CreateUser } from './create-user.tsx';
 import { InviteUser } from './invite-user.tsx';
@@ -40,7 +41,7 @@ export function UsersPage({ query }: { query: URLSearchParams }) {
         </>
       }
     >
-      <SearchForm search={search} submit={(text) => show({ search: text })} />
+      <SearchForm label="Find users" placeholder="Address, number, name or id" search={search} submit={(text) => show({ search: text })} />
       {problem === null ? null : <ProblemNotice problem={problem} />}
       {problem !== null && shown === null ? null : value?.users.length === 0 ? (
         <NoUsers search={search} isLaterPage={page > 0} clear={() => show({ search: '' })} toFirst={() => show({})} create={() => setDialog('create')} />
@@ -64,32 +65,6 @@ async function loadUsers(path: string, signal: AbortSignal): Promise<{ users: re
   const response = await askAuth(path, { signal });
   const total = response.headers.get('x-total-count');
   return { users: ((await response.json()) as { users: readonly User[] }).users, total: total === null ? null : Number(total) };
-}
-
-function SearchForm({ search, submit }: { search: string; submit: (text: string) => void }) {
-  const [text, setText] = useState(search);
-  const [shown, setShown] = useState(search);
-  const id = useId();
-  // Another address, by a link or by going back, is another search.
-  if (shown !== search) {
-    setShown(search);
-    setText(search);
-  }
-  const send = (event: FormEvent): void => {
-    event.preventDefault();
-    submit(text.trim());
-  };
-  return (
-    <form className="search" role="search" onSubmit={send}>
-      <label className="visually-hidden" htmlFor={id}>Find users</label>
-      <input id={id} className="input" type="search" value={text} spellCheck={false} autoComplete="off" placeholder="Address, number, name or id" onChange={(event) => setText(event.target.value)} />
-      <button type="submit" className="button">
-        <Icon name="search" />
-        Find
-      </button>
-      {search === '' ? null : <button type="button" className="button button-bare" onClick={() => submit('')}>Show all</button>}
-    </form>
-  );
 }
 
 function NoUsers({ search, isLaterPage, clear, toFirst, create }: { search: string; isLaterPage: boolean; clear: () => void; toFirst: () => void; create: () => void }) {
