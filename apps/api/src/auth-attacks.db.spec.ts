@@ -1,17 +1,13 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { decodeJwt, SignJWT, type JWTPayload } from 'jose';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 let database: TestDatabase;
 let secrets: Record<string, string>;
@@ -24,13 +20,7 @@ beforeAll(async () => {
     ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true', GOTRUE_EXTERNAL_PHONE_ENABLED: 'true', GOTRUE_SMS_AUTOCONFIRM: 'true',
     GOTRUE_PASSWORD_REQUIRED_CHARACTERS: 'abcdefghijklmnopqrstuvwxyz:0123456789', GOTRUE_RATE_LIMIT_OTP: '5',
   });
-  const module = await quickAuth(Test.createTestingModule({
-    imports: [AuthModule.with(settings)], controllers: [AuthController, AuthOtpController, AuthAdminController], providers: [{ provide: settingsToken, useValue: settings }],
-  })).compile();
-  app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  app.useGlobalFilters(new AuthFilter());
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  app = await startQuickAuth(settings, [AuthController, AuthOtpController, AuthAdminController]);
 });
 afterAll(async () => {
   await app.close();

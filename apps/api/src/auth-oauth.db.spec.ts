@@ -1,18 +1,14 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { freePort, makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthOAuthAdminController, AuthOAuthController } from './auth-oauth.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 interface Answer {
   readonly status: number;
@@ -49,15 +45,7 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, SITE_URL: 'https://site.test', ...more });
-  const module = await quickAuth(Test.createTestingModule({
-    imports: [AuthModule.with(settings)],
-    controllers: [AuthController, AuthAdminController, AuthOAuthController, AuthOAuthAdminController, JwksController, AuthNotYetController],
-    providers: [{ provide: settingsToken, useValue: settings }],
-  })).compile();
-  const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  started.useGlobalFilters(new AuthFilter());
-  await started.init();
-  await started.getHttpAdapter().getInstance().ready();
+  const started = await startQuickAuth(settings, [AuthController, AuthAdminController, AuthOAuthController, AuthOAuthAdminController, JwksController, AuthNotYetController]);
   apps.push(started);
   return started;
 }

@@ -1,18 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, SoftAuthenticator, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { decodeJwt } from 'jose';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthFactorsAdminController } from './auth-factors-admin.controller.ts';
 import { AuthPasskeysController } from './auth-passkeys.controller.ts';
 import { AuthController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 interface Answer {
   readonly status: number;
@@ -46,15 +42,7 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, ...more });
-  const module = await quickAuth(Test.createTestingModule({
-    imports: [AuthModule.with(settings)],
-    controllers: [AuthController, AuthAdminController, AuthPasskeysController, AuthFactorsAdminController],
-    providers: [{ provide: settingsToken, useValue: settings }],
-  })).compile();
-  const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  started.useGlobalFilters(new AuthFilter());
-  await started.init();
-  await started.getHttpAdapter().getInstance().ready();
+  const started = await startQuickAuth(settings, [AuthController, AuthAdminController, AuthPasskeysController, AuthFactorsAdminController]);
   apps.push(started);
   return started;
 }

@@ -1,21 +1,17 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, startIssuer, type Issuer, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload } from 'jose';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthProvidersController } from './auth-providers.controller.ts';
 import { AuthController, AuthNotYetController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
 import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 interface Answer {
   readonly status: number;
@@ -111,15 +107,7 @@ const providers = (): Record<string, string> => ({
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, ...providers(), ...more });
-  const module = await quickAuth(Test.createTestingModule({
-    imports: [AuthModule.with(settings)],
-    controllers: [AuthController, AuthOtpController, AuthAdminController, AuthProvidersController, MailboxController, AuthNotYetController],
-    providers: [{ provide: settingsToken, useValue: settings }, { provide: mailboxDatabase, useValue: database.as('mainstay_api') }],
-  })).compile();
-  const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  started.useGlobalFilters(new AuthFilter());
-  await started.init();
-  await started.getHttpAdapter().getInstance().ready();
+  const started = await startQuickAuth(settings, [AuthController, AuthOtpController, AuthAdminController, AuthProvidersController, MailboxController, AuthNotYetController], [{ provide: mailboxDatabase, useValue: database.as('mainstay_api') }]);
   apps.push(started);
   return started;
 }

@@ -1,15 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { AuthSessionsAdminController } from './auth-sessions-admin.controller.ts';
 import { AuthController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 let database: TestDatabase;
 let secrets: Record<string, string>;
@@ -19,15 +15,7 @@ beforeAll(async () => {
   database = await makeTestDatabase();
   secrets = await makeSecrets(database.environment);
   const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true' });
-  const module = await quickAuth(Test.createTestingModule({
-    imports: [AuthModule.with(settings)],
-    controllers: [AuthController, AuthSessionsAdminController],
-    providers: [{ provide: settingsToken, useValue: settings }],
-  })).compile();
-  app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  app.useGlobalFilters(new AuthFilter());
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  app = await startQuickAuth(settings, [AuthController, AuthSessionsAdminController]);
 });
 afterAll(async () => {
   await app.close();

@@ -1,17 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify, SignJWT, type JSONWebKeySet } from 'jose';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 interface Answer {
   readonly status: number;
@@ -46,15 +42,7 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, ...more });
-  const module = await quickAuth(Test.createTestingModule({
-    imports: [AuthModule.with(settings)],
-    controllers: [AuthController, AuthOtpController, AuthAdminController, JwksController, AuthNotYetController],
-    providers: [{ provide: settingsToken, useValue: settings }],
-  })).compile();
-  const started = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  started.useGlobalFilters(new AuthFilter());
-  await started.init();
-  await started.getHttpAdapter().getInstance().ready();
+  const started = await startQuickAuth(settings, [AuthController, AuthOtpController, AuthAdminController, JwksController, AuthNotYetController]);
   apps.push(started);
   return started;
 }

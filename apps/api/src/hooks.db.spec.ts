@@ -1,19 +1,15 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { AuthModule, makeSecrets } from '@mainstay/auth';
+import { makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { decodeJwt } from 'jose';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthOtpController } from './auth-otp.controller.ts';
 import { AuthController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 /** What the other side of an HTTP hook does with the next requests, one after the other; the last one is kept. */
 type Reply = { readonly status?: number; readonly body?: string; readonly type?: string; readonly headers?: Record<string, string>; readonly waitMs?: number };
@@ -60,11 +56,7 @@ async function startApp(hooks: Record<string, string>, more: Record<string, stri
     return [set('ENABLED', 'true'), set('URI', isHttp ? `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/` : `pg-functions://postgres/public/${uri}`), ...(isHttp ? [set('SECRETS', `v1,whsec_${signing.toString('base64')}`)] : [])];
   });
   const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true', GOTRUE_SMTP_MAX_FREQUENCY: '0', GOTRUE_SMS_MAX_FREQUENCY: '0', ...Object.fromEntries(given), ...more });
-  const module = await quickAuth(Test.createTestingModule({ imports: [AuthModule.with(settings)], controllers: [AuthController, AuthOtpController, AuthAdminController], providers: [{ provide: settingsToken, useValue: settings }] })).compile();
-  const app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  app.useGlobalFilters(new AuthFilter());
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  const app = await startQuickAuth(settings, [AuthController, AuthOtpController, AuthAdminController]);
   apps.push(app);
   return app;
 }

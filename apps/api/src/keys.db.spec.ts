@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { AuthModule, Keyring, KeyStore, makeSecrets } from '@mainstay/auth';
+import { Keyring, KeyStore, makeSecrets } from '@mainstay/auth';
 import { readSettings } from '@mainstay/config';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { Test } from '@nestjs/testing';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { AuthController, JwksController } from './auth.controller.ts';
-import { AuthFilter } from './auth.filter.ts';
-import { makeHttpServer } from './http-server.ts';
 import { KeysController } from './keys.controller.ts';
-import { quickAuth } from './quick-auth.ts';
-import { settingsToken } from './settings-token.ts';
+import { startQuickAuth } from './quick-auth.ts';
 
 let database: TestDatabase;
 let secrets: Record<string, string>;
@@ -38,11 +34,7 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string> = {}): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true', ...more });
-  const module = await quickAuth(Test.createTestingModule({ imports: [AuthModule.with(settings)], controllers: [AuthController, KeysController, JwksController], providers: [{ provide: settingsToken, useValue: settings }] })).compile();
-  const app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
-  app.useGlobalFilters(new AuthFilter());
-  await app.init();
-  await app.getHttpAdapter().getInstance().ready();
+  const app = await startQuickAuth(settings, [AuthController, KeysController, JwksController]);
   apps.push(app);
   return app;
 }
