@@ -13,6 +13,11 @@ type BodyTerms = Pick<Settings, 'maxBodyBytes' | 'bodyTimeoutSeconds'>;
  */
 export function takeBodies(server: FastifyInstance, terms: BodyTerms): void {
   server.removeAllContentTypeParsers();
+  server.addHook('onRequest', (request, _reply, done) => {
+    // Without a body its type says nothing, and Fastify would refuse one that is none.
+    if (request.method === 'DELETE' && !hasBody(request)) delete request.headers['content-type'];
+    done();
+  });
   server.addContentTypeParser('*', (request: FastifyRequest, payload: Readable, done: (error: Error | null, body?: unknown) => void) => {
     if (request.url.startsWith('/imports/')) {
       done(null, payload);
@@ -23,6 +28,10 @@ export function takeBodies(server: FastifyInstance, terms: BodyTerms): void {
       (error: Error) => done(error),
     );
   });
+}
+
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** OAuth sends forms; nothing else of ours takes one. */

@@ -117,6 +117,10 @@ describe('/rest/v1 over HTTP', () => {
     expect([status, JSON.parse(text)]).toEqual([400, { code: 'PGRST102', details: null, hint: null, message: `Content-Type not acceptable: ${type === '' ? '*/*' : type}` }]);
   });
 
+  it.each(['', 'nonsense'])('a DELETE brings no body, so its type "%s" says nothing', async (type) => {
+    expect((await ask('DELETE /towns?id=eq.3000', { 'content-type': type })).status).toBe(204);
+  });
+
   it('an error of HEAD has its status and no body', async () => {
     expect(await ask('HEAD /nowhere')).toMatchObject({ status: 404, text: '' });
   });
