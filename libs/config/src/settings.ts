@@ -1,5 +1,5 @@
 import { readProviders, type ProviderSettings } from './read-providers.ts';
-import { address, bytes, choice, duration, family, familyOf, flag, formed, integer, list, secret, text, url } from './setting.ts';
+import { address, bytes, choice, duration, family, familyOf, flag, formed, integer, list, ports, secret, text, url } from './setting.ts';
 
 /** Every setting of the house. A new one is a row here and nowhere else; `docs/settings.md` is written from it. */
 export const settings = {
@@ -252,6 +252,14 @@ export const settings = {
   mailTemplates: family('GOTRUE_MAILER_TEMPLATES_', 'URL or path', { meaning: 'HTML templates, by the same kinds, with GoTrue’s variables such as `{{ .ConfirmationURL }}`.' }),
   mailPaths: family('GOTRUE_MAILER_URLPATHS_', 'path', { meaning: 'Paths of mailed links below the API’s URL: `CONFIRMATION`, `INVITE`, `RECOVERY`, `EMAIL_CHANGE`; by default `/auth/v1/verify`.' }),
   messageKeepSeconds: duration('MAINSTAY_MESSAGE_KEEP', 60, 31_536_000, { default: 86_400, defaultText: '1 day', meaning: 'How long the mailbox keeps messages.' }),
+
+  // Calls to others
+  outwardAllow: list('MAINSTAY_OUTWARD_ALLOW', {
+    default: [],
+    defaultText: 'none',
+    meaning: 'Inner services that SQL, jobs and webhooks may call all the same: `host`, `host:port`, an address, `[IPv6]:port`, or a range such as `10.1.0.0/16`. Everything else that is not public is refused.',
+  }),
+  outwardPorts: ports('MAINSTAY_OUTWARD_PORTS', { default: [80, 443], defaultText: '80,443', meaning: 'Ports of public hosts that SQL, jobs and webhooks may call.' }),
 
   // Imports and jobs
   importQuotaBytes: bytes('MAINSTAY_IMPORT_QUOTA', { default: 2 * 1024 ** 3, defaultText: '2GB', meaning: 'Most bytes, unpacked, that one owner may have waiting in imports.' }),

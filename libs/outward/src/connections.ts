@@ -1,0 +1,54 @@
+import { buildConnector, Pool } from 'undici';
+import type { Target } from './parse-target.ts';
+
+const connectTimeoutMs = 5000;
+/** Shorter than what servers commonly wait, so that a request seldom meets a connection that is being closed. */
+const keepAliveMs = 4000;
+const mostHeaderBytes = 16 * 1024;
+const mostPools = 512;
+
+/**
+ * Kept connections, each to one address that has been checked: a name that leads elsewhere by now finds none of them.
+ * TLS and `Host` go by the name all the same.
+ */
+export class Connections {
+  private readonly pools = new Map<string, Pool>();
+  private readonly connect = buildConnector({ allowH2: false, timeout: connectTimeoutMs });
+
+  to({ origin, host, isAddress }: Target, address: string): Pool {
+    const key = `${origin} ${address}`;
+    const pool = this.pools.get(key) ?? this.open(origin, isAddress ? '' : host, address);
+    // The last one used stands last, and the first is let go.
+    this.pools.delete(key);
+    this.pools.set(key, pool);
+    if (this.pools.size > mostPools) this.letGo();
+    return pool;
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.pools.values()];
+    this.pools.clear();
+    await Promise.all(pools.map((pool) => pool.destroy()));
+  }
+
+  private open(origin: string, servername: string, address: string): Pool {
+    return new Pool(origin, {
+      allowH2: false,
+      pipelining: 1,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+      // The deadline of the whole call is ours.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxHeaderSize: mostHeaderBytes,
+      connect: (options, callback) => this.connect({ ...options, hostname: address, ...(options.protocol === 'https:' ? { servername } : {}) }, callback),
+    });
+  }
+
+  private letGo(): void {
+    const [[key, pool]] = this.pools as unknown as [[string, Pool]];
+    this.pools.delete(key);
+    // Its running calls end first.
+    pool.close().catch(() => {});
+  }
+}
