@@ -18,12 +18,14 @@ const homes = [
   { packages: ['@node-rs/*'], at: ['scope:auth'] },
   { packages: ['csv-parse', 'csv-parse/*'], at: ['scope:automation'] },
   { packages: ['class-validator', 'class-transformer'], at: ['layer:app', 'layer:domain', 'home:bull'] },
+  { packages: ['@opentelemetry/*'], at: ['home:telemetry'] },
+  { packages: ['prom-client'], at: ['layer:app'] },
   { packages: ['@supabase/*', 'playwright-core', 'axe-core', '@sparticuz/chromium'], at: ['layer:e2e'] },
 ];
 /** Every project carries at least one of these tags. Infrastructure is known by its home, features by their scope. */
 const places = [
   ...['layer:app', 'layer:domain', 'layer:testing', 'layer:e2e'],
-  ...['home:orm', 'home:bull', 'home:servers', 'home:outward'],
+  ...['home:orm', 'home:bull', 'home:servers', 'home:telemetry', 'home:outward'],
   ...['scope:rest', 'scope:auth', 'scope:collections', 'scope:automation', 'scope:insights'],
 ];
 const nest = ['@nestjs/*', 'rxjs', 'rxjs/*', 'reflect-metadata'];

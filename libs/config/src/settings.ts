@@ -267,6 +267,11 @@ export const settings = {
   importKeepSeconds: integer('MAINSTAY_IMPORT_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a finished import and its rejects are kept.' }),
   jobKeepSeconds: integer('MAINSTAY_JOB_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a finished job is kept.' }),
   jobLeaseSeconds: integer('MAINSTAY_JOB_LEASE', 2, 3600, { default: 15, meaning: 'Seconds after which a job of a silent worker is given to another; the heartbeat comes three times as often.' }),
+  metricsToken: secret('MAINSTAY_METRICS_TOKEN', 16, { default: null, defaultText: 'the service key alone', meaning: 'Bearer token that opens `/metrics`, for a Prometheus that must not hold the service key.' }),
+  otel: family('OTEL_', 'as OpenTelemetry defines each', {
+    isSecret: true,
+    meaning: 'The standard variables of OpenTelemetry. `OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_TRACES_EXPORTER` turns traces on; `docs/traces.md` lists those that are heard.',
+  }),
   workerAliveFile: text('MAINSTAY_WORKER_ALIVE_FILE', { default: null, meaning: 'File that a worker touches every few seconds while it makes progress, for the health check of its container.' }),
 
   // Logs
