@@ -17,17 +17,30 @@ export interface Planned {
 /** Remembers what was planned and written for requests of one shape. Most texts never come again, so the second one makes the template. */
 export class PlanCache {
   private readonly known = new LRUCache<string, Known>({ max: mostShapes });
+  private hits = 0;
+  private misses = 0;
 
   /** Plans a request. `context` names everything beside the request that `planRequest` depends on: the schema's version, the caller's role. */
   plan(http: RestRequest, context: string, limits: Limits, planRequest: PlanRequest): Planned {
     const shape = shapeOf(http, limits);
-    if (shape === null || shape.key.length > longestKey) return { plan: planRequest(http), statements: null };
+    if (shape === null || shape.key.length > longestKey) {
+      this.misses += 1;
+      return { plan: planRequest(http), statements: null };
+    }
     const key = `${context} ${shape.key}`;
     const known = this.known.get(key);
-    if (typeof known === 'object') return fillTemplate(known, shape);
+    if (typeof known === 'object') {
+      this.hits += 1;
+      return fillTemplate(known, shape);
+    }
+    this.misses += 1;
     const plan = planRequest(http);
     if (known === undefined) this.known.set(key, 'seen once');
     else if (known === 'seen once') this.known.set(key, (plan.kind === 'describe' ? null : makeTemplate(http, shape, plan, planRequest)) ?? 'unfit');
     return { plan, statements: null };
+  }
+  /** How often a plan was known, how often not, and how many shapes are remembered. */
+  figures(): { readonly hits: number; readonly misses: number; readonly entries: number } {
+    return { hits: this.hits, misses: this.misses, entries: this.known.size };
   }
 }

@@ -205,6 +205,11 @@ export class RestService {
     return this.house.keepsAnswers === true;
   }
 
+  /** What its caches have to tell of themselves. */
+  figures(): { readonly plans: ReturnType<PlanCache['figures']>; readonly schema: ReturnType<SchemaKeeper['figures']> } {
+    return { plans: this.plans.figures(), schema: this.schema.figures() };
+  }
+
   /** The state of the schema cache, for the health page. */
   schemaCacheState(): SchemaState {
     return this.schema.state();

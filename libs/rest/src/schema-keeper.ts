@@ -35,6 +35,9 @@ export class SchemaKeeper {
   private isStale = false;
   private pauseMs = firstPauseMs;
   private isClosed = false;
+  private loads = 0;
+  private failures = 0;
+  private loadSeconds = 0;
   private readonly listener: Listener | null;
   private readonly source: TermsSource;
 
@@ -74,6 +77,11 @@ export class SchemaKeeper {
     return { state: 'ok', note: this.lastError === null ? null : 'The last reload failed; the schema cache may be old' };
   }
 
+  /** How often the schema was read, with what luck, how long the last time took, and how much there is. */
+  figures(): { readonly loads: number; readonly failures: number; readonly loadSeconds: number; readonly collections: number } {
+    return { loads: this.loads, failures: this.failures, loadSeconds: this.loadSeconds, collections: this.known?.cache.collections.size ?? 0 };
+  }
+
   /** Reads the catalogue now. Asked for while a load is on its way, it loads once more afterwards: that load may have begun too early. */
   async reload(): Promise<void> {
     if (this.loading !== null) {
@@ -94,6 +102,7 @@ export class SchemaKeeper {
   }
 
   private async load(): Promise<void> {
+    const began = performance.now();
     try {
       const { preConfig, termsOf } = this.source;
       const options = optionsOf(termsOf(preConfig === undefined ? {} : await readLoginSettings(this.database, preConfig)));
@@ -101,7 +110,10 @@ export class SchemaKeeper {
       this.known = { cache: makeSchemaCache(catalogue, options.schemas), options, version: (this.known?.version ?? 0) + 1 };
       this.lastError = null;
       this.pauseMs = firstPauseMs;
+      this.loads += 1;
+      this.loadSeconds = (performance.now() - began) / 1000;
     } catch (error) {
+      this.failures += 1;
       this.lastError = error;
       this.onError(error);
       this.reloadSoon(this.pauseMs);
