@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
+import { Histogram } from '@mainstay/telemetry';
 import { from as copyFrom } from 'pg-copy-streams';
 import { Cancellation } from './cancel.ts';
 import { copyOutValues } from './copy-out.ts';
@@ -8,6 +9,7 @@ import { ConnectionLost, isConnectionError, PoolTimeout } from './database-fault
 import { roundTrip } from './round-trip.ts';
 import { openSession } from './session.ts';
 import { fetchLines } from './fetch-lines.ts';
+import { asSqlStep, asTransactionStep } from './sql-steps.ts';
 import type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
 
 export interface DatabaseOptions {
@@ -32,13 +34,28 @@ export interface RunTerms {
 }
 
 /** PostgreSQL as one login sees it: a pool of connections, and the two ways to use one. */
+/** Every pool of this process that is not closed, for whoever tells how they are. */
+const open = new Set<Database>();
+
+export function openDatabases(): readonly Database[] {
+  return [...open];
+}
+
 export class Database {
   private readonly pool: pg.Pool;
+  readonly name: string;
+  readonly max: number;
+  /** How long callers waited for a connection, in seconds. */
+  readonly waits = new Histogram();
+  /** How many waited in vain. */
+  timeouts = 0;
   private readonly acquireTimeoutSeconds: number;
   private readonly isPrepared: boolean;
 
   constructor(options: DatabaseOptions) {
     this.acquireTimeoutSeconds = options.acquireTimeoutSeconds ?? 10;
+    this.name = options.applicationName ?? 'mainstay';
+    this.max = options.max;
     this.isPrepared = options.isPrepared ?? true;
     this.pool = new pg.Pool({
       ...options.connection,
@@ -55,12 +72,17 @@ export class Database {
     this.pool.on('error', () => {});
     this.pool.on('connect', (client) => client.on('error', () => {}));
   }
+    open.add(this);
 
   /**
    * Runs one statement as `session` says, in a transaction of its own and a single round trip.
    * @throws DatabaseError as PostgreSQL reports it; ConnectionLost; PoolTimeout; the signal's reason.
    */
-  async once(session: Session, statement: Statement, { signal }: RunTerms = {}): Promise<Result> {
+  once(session: Session, statement: Statement, terms: RunTerms = {}): Promise<Result> {
+    return asSqlStep(statement.text, () => this.onceAs(session, statement, terms));
+  }
+
+  private async onceAs(session: Session, statement: Statement, { signal }: RunTerms): Promise<Result> {
     const client = await this.acquire(signal);
     const cancellation = signal === undefined ? null : new Cancellation(client, signal);
     try {
@@ -77,7 +99,11 @@ export class Database {
    * Runs `work` in an ordinary transaction: commits what it returns, rolls back what it throws.
    * @throws whatever `work` throws; DatabaseError, ConnectionLost, PoolTimeout; the signal's reason.
    */
-  async transaction<T>(session: Session, work: (tx: Transaction) => Promise<T>, { signal }: RunTerms = {}): Promise<T> {
+  transaction<T>(session: Session, work: (tx: Transaction) => Promise<T>, terms: RunTerms = {}): Promise<T> {
+    return asTransactionStep(() => this.transactionAs(session, work, terms));
+  }
+
+  private async transactionAs<T>(session: Session, work: (tx: Transaction) => Promise<T>, { signal }: RunTerms): Promise<T> {
     const client = await this.acquire(signal);
     const cancellation = signal === undefined ? null : new Cancellation(client, signal);
     let isCommitting = false;
@@ -108,7 +134,7 @@ export class Database {
   async rows<R extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<R[]> {
     const client = await this.acquire();
     try {
-      const { rows } = await client.query(text, values as unknown[]);
+      const { rows } = await asSqlStep(text, () => client.query(text, values as unknown[]));
       client.release();
       return rows as R[];
     } catch (error) {
@@ -136,6 +162,7 @@ export class Database {
   /** Closes every connection, once the running statements are done. */
   async close(): Promise<void> {
     if (!this.pool.ended && !this.pool.ending) await this.pool.end();
+    open.delete(this);
   }
 
   private async acquire(signal?: AbortSignal): Promise<pg.PoolClient> {
@@ -147,9 +174,15 @@ export class Database {
 
   private async connect(): Promise<pg.PoolClient> {
     try {
-      return await this.pool.connect();
+    const askedAt = performance.now();
+      const client = await this.pool.connect();
+      this.waits.observe((performance.now() - askedAt) / 1000);
+      return client;
     } catch (error) {
-      if (error instanceof Error && error.message.startsWith('timeout exceeded')) throw new PoolTimeout(this.acquireTimeoutSeconds);
+      if (error instanceof Error && error.message.startsWith('timeout exceeded')) {
+        this.timeouts += 1;
+        throw new PoolTimeout(this.acquireTimeoutSeconds);
+      }
       if (isConnectionError(error)) throw new ConnectionLost(error, false);
       throw error;
     }
@@ -204,17 +237,17 @@ class OpenTransaction implements Transaction {
     // A request to cancel that arrives between two statements is dropped by PostgreSQL.
     this.signal?.throwIfAborted();
     const { text, values } = statement;
-    const answer = await this.client.query({ text, values: values as unknown[], rowMode: 'array', types: asText });
+    const answer = await asSqlStep(text, () => this.client.query({ text, values: values as unknown[], rowMode: 'array', types: asText }));
     return { fields: answer.fields.map((field) => field.name), rows: answer.rows as (string | null)[][], rowCount: answer.rowCount ?? 0 };
   }
 
   runAs({ role, settings }: Pick<Session, 'role' | 'settings'>, statement: Statement): Promise<Result> {
     this.signal?.throwIfAborted();
-    return roundTrip(this.client, openSession({ role, settings }), statement);
+    return asSqlStep(statement.text, () => roundTrip(this.client, openSession({ role, settings }), statement));
   }
 
   async rows<R extends object>(text: string, values: readonly unknown[] = []): Promise<R[]> {
-    const { rows } = await this.client.query(text, values as unknown[]);
+    const { rows } = await asSqlStep(text, () => this.client.query(text, values as unknown[]));
     return rows as R[];
   }
 

@@ -4,13 +4,13 @@ export { quoteName, quoteText } from './administrator.ts';
 export { callRoutine, type RoutineCall } from './call-routine.ts';
 export { createCollection, listCollections, type Access, type Collection, type CollectionDraft, type FieldDraft } from './collections.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
-export { Database, type DatabaseOptions, type RunTerms } from './database.ts';
+export { Database, openDatabases, type DatabaseOptions, type RunTerms } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
 export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
 export { keepReply, recallReply, type KeptReply } from './kept-replies.ts';
 export {
   asEngine, assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
-  type ClaimedJob, type Completion, type JobError, type Lease, type ReapedJob, type Standing,
+  type ClaimedJob, type Completion, type Failure, type JobError, type Lease, type ReapedJob, type Standing,
 } from './jobs.ts';
 export type { Identity } from './identity.entity.ts';
 export { importUsers, type ImportedTable, type ImportedUsers, type UserImport } from './import-users.ts';
@@ -29,7 +29,7 @@ export {
   addChunk, advanceImport, beginImport, bytesWaiting, chunkAt, discardUpload, findImport, listImports, listRejects, openImport, replaceRejects, sealImport, showBytesRead, sweepImports,
   type Advance, type Chunk, type KeptChunk, type NewChunk, type ImportDraft, type ImportFormat, type ImportMode, type ImportState, type ImportTerms, type KeptImport, type Reject,
 } from './imports.ts';
-export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Publication, type Turn } from './outbox.ts';
+export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Backlog, type Lane, type Publication, type Turn } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
 export { tryLock } from './try-lock.ts';
 export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';

@@ -1,4 +1,5 @@
 import type { Caller } from '@mainstay/domain';
+import { tracing } from '@mainstay/telemetry';
 import type { Session, Statement } from './statement.ts';
 
 /** The session in which everything is done as the given caller: role, claims, and what policies and functions may read. */
@@ -23,7 +24,8 @@ export function claimSettings(caller: Pick<Caller, 'claimsText' | 'subject'>): R
  * The statement that opens a session inside a transaction: one `set_config(…, true)` each, all values bound.
  * Its text depends only on the names, so it is written once, and prepared once by each connection, per shape of session.
  */
-export function openSession({ settings, role, isReadOnly }: Session): Statement {
+export function openSession(session: Session): Statement {
+  const { settings, role, isReadOnly } = traced(session);
   const names = Object.keys(settings);
   const values: string[] = Object.values(settings);
   if (role !== null) values.push(role);
@@ -36,6 +38,12 @@ export function openSession({ settings, role, isReadOnly }: Session): Statement 
   const shape = { text, name: `session_${shapes.size + 1}` };
   shapes.set(key, shape);
   return { ...shape, values };
+}
+
+/** A job that is enqueued by SQL goes on with the trace of the request that did it. */
+function traced(session: Session): Session {
+  const traceparent = tracing()?.traceparent() ?? null;
+  return traceparent === null ? session : { ...session, settings: { 'mainstay.traceparent': traceparent, ...session.settings } };
 }
 
 /** Text and name of the statement of each shape of session. */
