@@ -4,7 +4,7 @@ const rooms = ['apps', 'libs'].flatMap((floor) =>
   readdirSync(floor).map((name) => ({ name, dir: `${floor}/${name}` })),
 );
 /** These start no servers and know no Nest. */
-const pure = new Set(['domain', 'config', 'cli', 'console', 'tools']);
+const pure = new Set(['domain', 'config', 'outward', 'cli', 'console', 'tools']);
 
 const swc = (tsx) => [
   '@swc/jest',

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** Everything that IPv6 gives to the public lies in here; compatible, mapped, translated and local addresses do not. */
@@ -27,7 +28,7 @@ const words: Readonly<Record<string, string>> = {
  */
 export function whyNotPublic(address: string): string | null {
   // A zone names an interface of this machine.
-  if (!ipaddr.isValid(address) || address.includes('%')) return 'not an address';
+  if (isIP(address) === 0 || address.includes('%')) return 'not an address';
   const parsed = ipaddr.parse(address);
   const range = parsed.range();
   if (range !== 'unicast') return words[range] ?? 'not for the public';

@@ -16,13 +16,18 @@ export class Connections {
   private readonly connect = buildConnector({ allowH2: false, timeout: connectTimeoutMs });
 
   to({ origin, host, isAddress }: Target, address: string): Pool {
-    const key = `${origin} ${address}`;
+    const key = keyOf(origin, address);
     const pool = this.pools.get(key) ?? this.open(origin, isAddress ? '' : host, address);
     // The last one used stands last, and the first is let go.
     this.pools.delete(key);
     this.pools.set(key, pool);
     if (this.pools.size > mostPools) this.letGo();
     return pool;
+  }
+
+  /** Whether a connection is kept that the next call will use. */
+  hasFree({ origin }: Target, address: string): boolean {
+    return (this.pools.get(keyOf(origin, address))?.stats.free ?? 0) > 0;
   }
 
   async close(): Promise<void> {
@@ -51,4 +56,8 @@ export class Connections {
     // Its running calls end first.
     pool.close().catch(() => {});
   }
+}
+
+function keyOf(origin: string, address: string): string {
+  return `${origin} ${address}`;
 }

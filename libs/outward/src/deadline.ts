@@ -1,9 +1,12 @@
+import type { OutwardFailure } from './refusals.ts';
+
 /** A time by which a call must be over, and the caller's own wish to stop, as one signal. */
 export class Deadline {
   private readonly aborter = new AbortController();
   private readonly timer: NodeJS.Timeout;
   /** The time is over; else it was the caller who stopped. */
   isOver = false;
+  failure: OutwardFailure | null = null;
 
   constructor(
     ms: number,
@@ -32,6 +35,12 @@ export class Deadline {
     } finally {
       this.signal.removeEventListener('abort', stop);
     }
+  }
+
+  /** Stops for another reason. One controller for all of them: signals that are made of signals cost more than the call. */
+  stopBy(failure: OutwardFailure): void {
+    this.failure = failure;
+    this.aborter.abort();
   }
 
   clear(): void {

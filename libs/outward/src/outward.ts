@@ -1,4 +1,5 @@
 import type { Settings } from '@mainstay/config';
+import type { Dispatcher } from 'undici';
 import { canonicalAddress, whyNotPublic } from './address-ranges.ts';
 import { AllowList } from './allow-list.ts';
 import { checkBody, checkHeaders, checkMethod } from './check-request.ts';
@@ -72,7 +73,7 @@ export class Outward {
     const deadline = new Deadline(call.timeoutMs, call.signal);
     try {
       const addresses = await this.checkedAddresses(target, deadline);
-      const answer = await this.sendToOne(target, addresses, request, deadline.signal);
+      const answer = await this.sendToOne(target, addresses, request, deadline);
       return { ...answer, ms: Math.round(performance.now() - began) };
     } catch (error) {
       if (error instanceof OutwardRefusal) throw error;
@@ -136,35 +137,38 @@ export class Outward {
   }
 
   /** The next address is tried only where the one before could not be reached, so nothing is sent twice. */
-  private async sendToOne(target: Target, addresses: readonly string[], request: Request, signal: AbortSignal): Promise<Omit<OutwardAnswer, 'ms'>> {
+  private async sendToOne(target: Target, addresses: readonly string[], request: Request, deadline: Deadline): Promise<Omit<OutwardAnswer, 'ms'>> {
     for (const [i, address] of addresses.entries()) {
       try {
-        return await this.send(target, address, request, signal);
+        return await readAnswer(await this.sendAgainIfStale(target, address, request, deadline), request.maxAnswerBytes);
       } catch (error) {
-        if (signal.aborted || i === addresses.length - 1 || !isUnreached(error)) throw error;
+        if (deadline.signal.aborted || i === addresses.length - 1 || !isUnreached(error)) throw error;
       }
     }
     throw new OutwardFailure('connection_failed', `${target.host} has no address`, 0);
   }
 
-  private async send(target: Target, address: string, request: Request, signal: AbortSignal): Promise<Omit<OutwardAnswer, 'ms'>> {
-    const { method, headers, body, maxAnswerBytes } = request;
-    const aborter = new AbortController();
+  /** Over a kept connection that the other side was just closing it is sent once more: that says nothing about the receiver. */
+  private async sendAgainIfStale(target: Target, address: string, request: Request, deadline: Deadline): Promise<Begun> {
+    const wasKept = this.connections.hasFree(target, address);
+    try {
+      return await this.send(target, address, request, deadline);
+    } catch (error) {
+      if (deadline.signal.aborted || !wasKept || !isCutOff(error)) throw error;
+      return this.send(target, address, request, deadline);
+    }
+  }
+
+  private send(target: Target, address: string, { method, headers, body }: Request, deadline: Deadline): Promise<Begun> {
     let interimAnswers = 0;
-    const answer = await this.connections.to(target, address).request({
+    return this.connections.to(target, address).request({
       ...{ method: method as 'GET', path: target.path, headers, body },
-      signal: AbortSignal.any([signal, aborter.signal]),
+      signal: deadline.signal,
       onInfo: () => {
         interimAnswers += 1;
-        if (interimAnswers > mostInterimAnswers) aborter.abort(new OutwardFailure('answer_not_valid', `${target.host} says that it is about to answer, and does not`, 0));
+        if (interimAnswers > mostInterimAnswers) deadline.stopBy(new OutwardFailure('answer_not_valid', `${target.host} says that it is about to answer, and does not`, 0));
       },
     });
-    const read = await readAtMost(answer.body, maxAnswerBytes);
-    const got = Object.fromEntries(Object.entries(answer.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
-    const { 'content-encoding': encoding, 'content-length': _length, ...unpackedHeaders } = got;
-    if (!isPacked(encoding) || read.body.length === 0) return { status: answer.statusCode, headers: got, ...read };
-    const unpacked = await unpackAtMost(read.body, encoding!, maxAnswerBytes);
-    return { status: answer.statusCode, headers: unpackedHeaders, body: unpacked.body, isCut: read.isCut || unpacked.isCut };
   }
 }
 
@@ -175,9 +179,26 @@ interface Request {
   readonly maxAnswerBytes: number;
 }
 
+/** An answer of which the status and the headers are there. */
+type Begun = Dispatcher.ResponseData;
+
+async function readAnswer({ statusCode: status, headers, body }: Begun, mostBytes: number): Promise<Omit<OutwardAnswer, 'ms'>> {
+  const read = await readAtMost(body, mostBytes);
+  const all = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
+  const { 'content-encoding': encoding, 'content-length': _length, ...unpackedHeaders } = all;
+  if (!isPacked(encoding) || read.body.length === 0) return { status, headers: all, ...read };
+  const unpacked = await unpackAtMost(read.body, encoding!, mostBytes);
+  return { status, headers: unpackedHeaders, body: unpacked.body, isCut: read.isCut || unpacked.isCut };
+}
+
 function isUnreached(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'UND_ERR_CONNECT_TIMEOUT'].includes(String(code));
+}
+
+/** The connection ended before anything was answered. */
+function isCutOff(error: unknown): boolean {
+  return ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(String((error as { code?: unknown }).code));
 }
 
 /** For URLs that come from a caller or a row. */

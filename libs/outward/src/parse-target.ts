@@ -19,7 +19,6 @@ const mostUrlLength = 8192;
 /** Reads a URL as browsers do, which is what turns all the ways of writing an IPv4 address into one. @throws OutwardRefusal */
 export function parseTarget(text: string): Target {
   // A URL parser leaves these out without a word; whoever sent them meant something else, or nothing good.
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
   if (/[\u0000-\u0020\u007f\u0085\u00a0\u2028\u2029\\]/.test(text)) throw new OutwardRefusal('url_not_valid', 'The URL has a space, a control character or a backslash in it');
   if (text.length > mostUrlLength) throw new OutwardRefusal('url_not_valid', `The URL is longer than ${mostUrlLength} characters`);
   if (!URL.canParse(text)) throw new OutwardRefusal('url_not_valid', `"${text.slice(0, 200)}" is no absolute URL`);
