@@ -17,6 +17,7 @@ const homes = [
   { packages: ['jose'], at: ['layer:app', 'scope:auth'] },
   { packages: ['@node-rs/*'], at: ['scope:auth'] },
   { packages: ['csv-parse', 'csv-parse/*'], at: ['scope:automation'] },
+  { packages: ['croner', 'cron-parser'], at: ['scope:automation'] },
   { packages: ['class-validator', 'class-transformer'], at: ['layer:app', 'layer:domain', 'home:bull'] },
   { packages: ['@opentelemetry/*'], at: ['home:telemetry'] },
   { packages: ['prom-client'], at: ['layer:app'] },
