@@ -1,9 +1,8 @@
 import type { Settings } from '@mainstay/config';
-import { keysChannel, listKeyDigests, listSigningKeys, type Accounts, type KeptSigningKey, type Listener } from '@mainstay/persistence';
+import { keysChannel, listKeyDigests, listSigningKeys, Sealing, type Accounts, type KeptSigningKey, type Listener } from '@mainstay/persistence';
 import type { JWK } from 'jose';
 import type { KeySource } from './callers.ts';
 import { Keyring, noStoredKeys, type KeySettings, type SigningKey, type StoredKeys } from './keyring.ts';
-import { Sealing } from './sealing.ts';
 
 /** How long a proof that fits no key may cause no further look at the database: whoever sends junk costs one look a second. */
 const shortestPauseMs = 1000;

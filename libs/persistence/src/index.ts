@@ -22,6 +22,7 @@ export { countRunning, keyFingerprint, RegisteredProcess, type ProcessKind } fro
 export { readProjectConfig, readProjectNotes } from './project-config.ts';
 export { ProjectFault } from './project-fault.ts';
 export { findPendingFiles, migrateProject, migrationStates, type MigrationState, type PendingFiles, type ProjectOptions } from './project-migrations.ts';
+export { Sealing } from './sealing.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
 export type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
 export { findTarget, listTargets, rowSecurityBinds, workerMayBecome, type Target, type TargetField } from './find-target.ts';
