@@ -9,6 +9,11 @@ import { connectionOf } from './logins.ts';
 const ours = readdirSync(extensionsFolder()).filter((file) => file.endsWith('.control')).map((file) => file.replace('.control', ''));
 const all = [...ours, ...trustedContrib, 'pgcrypto', 'uuid-ossp'];
 
+/** Those that lie in a schema of their own, whatever is asked for; the attacker makes it beforehand where they can. */
+const homes: Readonly<Record<string, string>> = { pgmq: 'pgmq', supabase_vault: 'vault' };
+/** Whose functions may be: each of these roles has no login, no members, and no power but one that its functions need. */
+const owners = ['mainstay_extensions', 'mainstay_vault'];
+
 let db: TestDatabase;
 let attacker: pg.Client;
 const name = `attacker_${randomBytes(4).toString('hex')}`;
@@ -54,32 +59,41 @@ async function isHarmless(): Promise<boolean> {
   return role!.isHarmless;
 }
 
+/** A project may write the exposed functions of its queues anew: they are its own, and run as whoever calls them. */
+function isMakersOwn({ name: found, owner, isOfferedDefiner }: { name: string; owner: string; isOfferedDefiner: boolean }): boolean {
+  return found.startsWith('pgmq_public.') && owner === name && !isOfferedDefiner;
+}
+
 /** Functions and operators with the names that scripts and bodies use; whoever runs one with power gives it away. */
-const trap = `
-  create or replace function evil.spring() returns void language plpgsql as $trap$
+const trap = (schema: string): string => `
+  create or replace function ${schema}.spring() returns void language plpgsql as $trap$
     begin
       if (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
         execute 'alter role ${name} superuser';
       end if;
     end $trap$;
-  create or replace function evil.translate(text, text, text) returns text language sql as $trap$ select evil.spring(); select $1 $trap$;
-  create or replace function evil.encode(bytea, text) returns text language sql as $trap$ select evil.spring(); select $2 $trap$;
-  create or replace function evil.decode(text, text) returns bytea language sql as $trap$ select evil.spring(); select $1::bytea $trap$;
-  create or replace function evil.length(text) returns integer language sql as $trap$ select evil.spring(); select 1 $trap$;
-  create or replace function evil.lower(text) returns text language sql as $trap$ select evil.spring(); select $1 $trap$;
-  create or replace function evil.upper(text) returns text language sql as $trap$ select evil.spring(); select $1 $trap$;
-  create or replace function evil.split_part(text, text, integer) returns text language sql as $trap$ select evil.spring(); select $1 $trap$;
-  create or replace function evil.convert_to(text, name) returns bytea language sql as $trap$ select evil.spring(); select $1::bytea $trap$;
-  create or replace function evil.hmac(text, text, varchar) returns bytea language sql as $trap$ select evil.spring(); select $1::bytea $trap$;
-  create or replace function evil.to_hex(integer) returns text language sql as $trap$ select evil.spring(); select 'x' $trap$;
-  create or replace function evil.get_byte(bytea, integer) returns integer language sql as $trap$ select evil.spring(); select 1 $trap$;
-  create or replace function evil.joined(text, text) returns text language sql as $trap$ select evil.spring(); select $1 $trap$;
-  do $trap$ begin create operator evil.|| (function = evil.joined, leftarg = text, rightarg = text); exception when duplicate_function then null; end $trap$;
-  create or replace function evil.same(text, text) returns boolean language sql as $trap$ select evil.spring(); select true $trap$;
-  do $trap$ begin create operator evil.= (function = evil.same, leftarg = text, rightarg = text); exception when duplicate_function then null; end $trap$`;
+  create or replace function ${schema}.translate(text, text, text) returns text language sql as $trap$ select ${schema}.spring(); select $1 $trap$;
+  create or replace function ${schema}.encode(bytea, text) returns text language sql as $trap$ select ${schema}.spring(); select $2 $trap$;
+  create or replace function ${schema}.decode(text, text) returns bytea language sql as $trap$ select ${schema}.spring(); select $1::bytea $trap$;
+  create or replace function ${schema}.length(text) returns integer language sql as $trap$ select ${schema}.spring(); select 1 $trap$;
+  create or replace function ${schema}.lower(text) returns text language sql as $trap$ select ${schema}.spring(); select $1 $trap$;
+  create or replace function ${schema}.upper(text) returns text language sql as $trap$ select ${schema}.spring(); select $1 $trap$;
+  create or replace function ${schema}.split_part(text, text, integer) returns text language sql as $trap$ select ${schema}.spring(); select $1 $trap$;
+  create or replace function ${schema}.convert_to(text, name) returns bytea language sql as $trap$ select ${schema}.spring(); select $1::bytea $trap$;
+  create or replace function ${schema}.hmac(text, text, varchar) returns bytea language sql as $trap$ select ${schema}.spring(); select $1::bytea $trap$;
+  create or replace function ${schema}.to_hex(integer) returns text language sql as $trap$ select ${schema}.spring(); select 'x' $trap$;
+  create or replace function ${schema}.get_byte(bytea, integer) returns integer language sql as $trap$ select ${schema}.spring(); select 1 $trap$;
+  create or replace function ${schema}.joined(text, text) returns text language sql as $trap$ select ${schema}.spring(); select $1 $trap$;
+  do $trap$ begin create operator ${schema}.|| (function = ${schema}.joined, leftarg = text, rightarg = text); exception when duplicate_function then null; end $trap$;
+  create or replace function ${schema}.same(text, text) returns boolean language sql as $trap$ select ${schema}.spring(); select true $trap$;
+  do $trap$ begin create operator ${schema}.= (function = ${schema}.same, leftarg = text, rightarg = text); exception when duplicate_function then null; end $trap$;
+  create or replace function ${schema}.format(text, regrole) returns text language sql as $trap$ select ${schema}.spring(); select null::text $trap$;
+  create or replace function ${schema}.same(oid, regclass) returns boolean language sql as $trap$ select ${schema}.spring(); select true $trap$;
+  do $trap$ begin create operator ${schema}.= (function = ${schema}.same, leftarg = oid, rightarg = regclass); exception when duplicate_function then null; end $trap$;
+  create or replace function ${schema}.format_table_name(varchar, "char") returns text language sql as $trap$ select ${schema}.spring(); select 'x' $trap$`;
 
 it('the trap is real: a careless function of a superuser makes its caller one', async () => {
-  await attacker.query(trap);
+  await attacker.query(trap('evil'));
   await db.admin.rows(`create function evil.careless() returns text language sql security definer as $$ select lower('X') $$`);
   await attacker.query('select evil.careless()');
   expect(await isHarmless()).toBe(false);
@@ -88,13 +102,16 @@ it('the trap is real: a careless function of a superuser makes its caller one', 
 });
 
 describe.each(all)('extension %s', (extension) => {
+  const home = homes[extension] ?? 'evil';
+
   beforeAll(async () => {
-    await attacker.query(trap);
+    await attacker.query(trap('evil'));
     // pgjwt stands on pgcrypto: the attacker brings one that lies in their own schema.
     await db.admin.rows('drop extension if exists pgcrypto cascade');
     if (extension !== 'pgcrypto') await attacker.query('create extension if not exists pgcrypto with schema evil');
     await db.admin.rows(`drop extension if exists "${extension}" cascade`);
-    await attacker.query(`create extension "${extension}" with schema evil`);
+    if (home !== 'evil' && home !== 'vault') await attacker.query(`create schema ${home}; ${trap(home)}`);
+    await attacker.query(`create extension "${extension}" with schema ${home}`);
   });
 
   it('gives its maker no power while it is made, nor when a superuser calls what it made', async () => {
@@ -106,29 +123,30 @@ describe.each(all)('extension %s', (extension) => {
       [extension],
     );
     for (const { call } of calls) {
-      await db.admin.transaction({ role: null, settings: { search_path: 'evil, pg_catalog' } }, (tx) => tx.rows(call)).catch((error: { code: string }) => expect(error.code).toMatch(/^(0A000|22023|22P02|22004|22021)$/));
+      await db.admin.transaction({ role: null, settings: { search_path: `${home}, evil, pg_catalog` } }, (tx) => tx.rows(call)).catch((error: { code: string }) => expect(error.code).toMatch(/^(0A000|22023|22P02|22004|22021)$/));
     }
     expect(await isHarmless()).toBe(true);
   });
 
   it('offers no SECURITY DEFINER function, and each of ours belongs to a role without power and pins its search_path', async () => {
-    const functions = await db.admin.rows<{ name: string; isOfferedDefiner: boolean; isCompiled: boolean; owner: string; settings: string[] | null }>(
-      `select p.oid::regprocedure::text as name, p.prosecdef and has_function_privilege($2, p.oid, 'execute') as "isOfferedDefiner", l.lanname in ('c', 'internal') as "isCompiled", p.proowner::regrole::text as owner, p.proconfig as settings
+    const functions = await db.admin.rows<{ name: string; isOfferedDefiner: boolean; isCompiled: boolean; isParsed: boolean; owner: string; settings: string[] | null }>(
+      `select p.oid::regprocedure::text as name, p.prosecdef and has_function_privilege($2, p.oid, 'execute') as "isOfferedDefiner", l.lanname in ('c', 'internal') as "isCompiled", p.prosqlbody is not null as "isParsed", p.proowner::regrole::text as owner, p.proconfig as settings
        from pg_proc p join pg_depend d on d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e'
        join pg_extension e on e.oid = d.refobjid join pg_language l on l.oid = p.prolang where e.extname = $1`,
       [extension, name],
     );
     expect(functions.filter(({ isOfferedDefiner }) => isOfferedDefiner)).toEqual([]);
     if (ours.includes(extension)) {
-      expect(functions.filter(({ owner, settings, isCompiled }) => isCompiled || owner !== 'mainstay_extensions' || settings?.[0] !== 'search_path=""')).toEqual([]);
+      const isPinned = ({ isParsed, settings }: (typeof functions)[number]) => isParsed || settings?.[0] === 'search_path=""';
+      expect(functions.filter((found) => found.isCompiled || !isPinned(found) || !(owners.includes(found.owner) || isMakersOwn(found)))).toEqual([]);
     }
   });
 
   it('cannot be rewritten by its maker', async () => {
     const [found] = await db.admin.rows<{ name: string }>(
       `select p.oid::regprocedure::text as name from pg_proc p join pg_depend d on d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e'
-       join pg_extension e on e.oid = d.refobjid where e.extname = $1 limit 1`,
-      [extension],
+       join pg_extension e on e.oid = d.refobjid where e.extname = $1 and p.proowner <> $2::regrole limit 1`,
+      [extension, name],
     );
     if (found === undefined) return;
     for (const change of [`alter function ${found.name} security definer`, `alter function ${found.name} owner to ${name}`, `alter function ${found.name} reset search_path`, `drop function ${found.name}`]) {
@@ -209,7 +227,7 @@ describe('what the extensions do', () => {
     expect(await db.admin.rows(`select updated_at > now() - interval '1 minute' as "isFresh" from public.dated`)).toEqual([{ isFresh: true }]);
   });
 
-  it.each(['pg_net', 'pg_cron', 'supabase_vault', 'vector', 'postgis'])('%s is not offered, with PostgreSQL’s plain error', async (extension) => {
+  it.each(['pg_net', 'pg_cron', 'postgis'])('%s is not offered, with PostgreSQL’s plain error', async (extension) => {
     await expect(db.admin.rows(`create extension "${extension}"`)).rejects.toMatchObject({ code: '0A000', message: `extension "${extension}" is not available` });
   });
 });

@@ -12,7 +12,13 @@ const asExtensionOnly = '-- As an extension only:';
 export function readSqlExtensions(folder: string): SqlExtensions {
   if (!existsSync(folder)) return new Map();
   const scripts = readdirSync(folder).filter((file) => file.endsWith('.sql'));
-  return new Map(scripts.map((file) => [file.split('--')[0]!, readFileSync(join(folder, file), 'utf8').split(asExtensionOnly)[0]!]));
+  return new Map(scripts.map((file) => [file.split('--')[0]!, plainScript(folder, file)]));
+}
+
+function plainScript(folder: string, file: string): string {
+  const script = readFileSync(join(folder, file), 'utf8').split(asExtensionOnly)[0]!;
+  const schema = /^schema = '(\w+)'/m.exec(readFileSync(join(folder, `${file.split('--')[0]}.control`), 'utf8'))?.[1];
+  return schema === undefined ? script : `create schema if not exists ${schema};\n${script}`;
 }
 
 /**
@@ -25,11 +31,13 @@ export function withoutExtension(script: string, schema: string | null): string 
     ['@extschema:pgcrypto@', `(select quote_ident(n.nspname) from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pgcrypto')`],
     ['@extschema@', schema === null ? 'quote_ident(current_schema())' : `quote_ident(${quoteText(schema)})`],
   ].reduce((text, [mark, value]) => `replace(${text}, '${mark}', ${value})`, quoteText(script));
-  const body = `begin execute ${filled}; exception when duplicate_function or duplicate_object then null; end`;
+  // A script may set a search path of its own, which would go on to hold for the rest of the file.
+  const body = `declare path text := current_setting('search_path'); begin execute ${filled}; perform set_config('search_path', path, true);
+    exception when duplicate_function or duplicate_object or duplicate_table or duplicate_schema then null; end`;
   return `do ${quoteText(body)}`;
 }
 
-const later = ['pg_net', 'pg_cron', 'supabase_vault', 'pgmq', 'pg_jsonschema', 'vector'];
+const later = ['pg_net', 'pg_cron', 'supabase_vault', 'pg_jsonschema', 'vector'];
 const never = ['pg_tle', 'postgis', 'pgroonga', 'plv8', 'timescaledb'];
 
 /** A word about an extension that the server does not have, or null. */
