@@ -5,6 +5,12 @@ export const queues = {
   transfers: { concurrency: 2 },
   mail: { concurrency: 4 },
   upkeep: { concurrency: 32 },
+  /** Functions of the users' own, in SQL. */
+  functions: { concurrency: 16 },
+  /** Calls to the world outside that users ask for. */
+  calls: { concurrency: 32 },
+  webhooks: { concurrency: 64 },
+  exports: { concurrency: 2 },
 } as const satisfies Record<string, { concurrency: number }>;
 export type QueueName = keyof typeof queues;
 

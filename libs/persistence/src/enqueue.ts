@@ -19,6 +19,12 @@ export interface EnqueueTerms extends ActingAs {
   readonly maxAttempts?: number;
   /** Higher goes first among the jobs of the same owner; between owners the turns are fair whatever it says. */
   readonly priority?: number;
+  /** A queue of people's, by name, whose terms it obeys; the contract's own where it is left out. */
+  readonly queue?: string;
+  /** As whom it counts in the fair turns, and towards its queue's cap per turn; its owner where it is left out. */
+  readonly turn?: string;
+  /** W3C traceparent; the session's own where it is left out. */
+  readonly trace?: string | null;
 }
 
 /** The house itself as the one who acts: for upkeep that nobody asked for. */
@@ -38,7 +44,7 @@ export async function enqueue<K extends JobKind>(tx: Pick<Transaction, 'rows'>, 
   const key = terms.key === undefined ? contract.keyOf(payload as never) : terms.key;
   const [row] = await tx.rows<{ id: string }>(enqueueText, [
     kind,
-    contract.queue,
+    terms.queue ?? contract.queue,
     JSON.stringify(payload),
     terms.owner,
     terms.role,
@@ -48,9 +54,12 @@ export async function enqueue<K extends JobKind>(tx: Pick<Transaction, 'rows'>, 
     terms.idempotencyKey ?? null,
     terms.maxAttempts ?? contract.attempts,
     terms.priority ?? 0,
+    contract.queue,
+    terms.turn ?? null,
+    terms.trace ?? null,
   ]);
   return row!.id;
 }
 
 const enqueueText = `select mainstay_internal.enqueue_job(kind => $1, queue => $2, payload => $3, owner => $4, role => $5, claims => $6,
-  run_at => $7, unique_key => $8, idempotency_key => $9, max_attempts => $10, priority => $11) as id`;
+  run_at => $7, unique_key => $8, idempotency_key => $9, max_attempts => $10, priority => $11, carrier => $12, turn => $13, trace => $14) as id`;

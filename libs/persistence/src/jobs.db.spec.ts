@@ -3,7 +3,7 @@ import { Fault, makeCaller } from '@mainstay/domain';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import type { Database } from './database.ts';
 import { actingAs, asHouse, enqueue, type EnqueueTerms } from './enqueue.ts';
-import { assertLease, asWorker, claim, complete, completeWith, fail, handBack, LeaseLost, reapExpired, renew, type ClaimedJob } from './jobs.ts';
+import { assertLease, asWorker, claim, complete, completeWith, fail, handBack, LeaseLost, reapExpired, renew, type ClaimedJob, type Failure } from './jobs.ts';
 import { cancelJob } from './own-jobs.ts';
 
 let test: TestDatabase;
@@ -26,7 +26,7 @@ describe('enqueueing', () => {
       }),
     ).rejects.toThrow('rolled back');
     expect(await jobs()).toMatchObject([{ id, kind: 'ping', queue: 'upkeep', state: 'queued', attempts: 0, max_attempts: 3, owner: null, role: 'service_role' }]);
-    expect(await test.admin.rows('select job_id, queue, owner from mainstay_internal.outbox')).toEqual([{ job_id: id, queue: 'upkeep', owner: '' }]);
+    expect(await test.admin.rows('select job_id, carrier, queue, turn from mainstay_internal.outbox')).toEqual([{ job_id: id, carrier: 'upkeep', queue: 'upkeep', turn: '' }]);
   });
 
   it('gives a job of later no outbox row', async () => {
@@ -190,7 +190,7 @@ describe('a failed attempt', () => {
     const id = await put({ maxAttempts: 3 });
     for (let attempt = 1; attempt <= 3; attempt += 1) {
       await test.admin.rows(`update mainstay_internal.jobs set run_at = now()`);
-      const state = await fail(worker, await mustClaim(id), { code: 'x', message: 'no luck', details: null, hint: null }, false);
+      const state = await fail(worker, await mustClaim(id), failure('no luck'));
       expect(state).toBe(attempt < 3 ? 'queued' : 'dead');
       const [row] = await test.admin.rows<{ wait: number }>(`select extract(epoch from run_at - now())::float8 as wait from mainstay_internal.jobs`);
       expect(row!.wait).toBeLessThanOrEqual(2 ** attempt);
@@ -201,14 +201,21 @@ describe('a failed attempt', () => {
   it('never waits longer than 6 h', async () => {
     const id = await put({ maxAttempts: 100 });
     await test.admin.rows(`update mainstay_internal.jobs set attempts = 60`);
-    await fail(worker, await mustClaim(id), { code: 'x', message: 'x', details: null, hint: null }, false);
+    await fail(worker, await mustClaim(id), failure('x'));
     const [row] = await test.admin.rows<{ wait: number }>(`select extract(epoch from run_at - now())::float8 as wait from mainstay_internal.jobs`);
     expect(row!.wait).toBeLessThanOrEqual(6 * 3600);
   });
 
+  it('is tried again after exactly the time it asks for', async () => {
+    const id = await put();
+    await fail(worker, await mustClaim(id), { ...failure('busy'), afterSeconds: 90 });
+    const [row] = await test.admin.rows<{ wait: number }>(`select extract(epoch from run_at - now())::float8 as wait from mainstay_internal.jobs`);
+    expect(Math.abs(row!.wait - 90)).toBeLessThan(1);
+  });
+
   it('that refuses the job is the last', async () => {
     const id = await put();
-    expect(await fail(worker, await mustClaim(id), { code: 'no', message: 'no', details: null, hint: null }, true)).toBe('failed');
+    expect(await fail(worker, await mustClaim(id), { ...failure('no'), isRefused: true })).toBe('failed');
     expect(await take(id)).toBeNull();
   });
 
@@ -284,4 +291,8 @@ function reap(): Promise<unknown> {
 
 function jobs(): Promise<Record<string, unknown>[]> {
   return test.admin.rows('select * from mainstay_internal.jobs order by id');
+}
+
+function failure(message: string): Failure {
+  return { error: { code: 'x', message, details: null, hint: null }, isRefused: false, afterSeconds: null };
 }

@@ -33,7 +33,11 @@ export interface ClaimedJob extends ActingAs {
   readonly jobId: string;
   readonly token: string;
   readonly kind: string;
+  /** The queue as people see it. */
+  readonly queue: string;
   readonly payload: unknown;
+  /** W3C traceparent of the request that asked for it. */
+  readonly trace: string | null;
   /** This attempt's number, already counted: a job that ends its worker has used one up. */
   readonly attempt: number;
   /** How long its id lay in Bull. */
@@ -70,11 +74,13 @@ export async function claim(database: Database, leases: readonly Lease[], leaseS
   return new Map(rows.map((row) => [row[1]!, claimedJob(row)]));
 }
 
-function claimedJob([jobId, token, kind, payload, owner, role, claims, attempt, waitedMs, gone]: readonly (string | null)[]): ClaimedJob {
+function claimedJob([jobId, token, kind, payload, owner, role, claims, attempt, waitedMs, gone, queue, trace]: readonly (string | null)[]): ClaimedJob {
   return {
     jobId: jobId!,
     token: token!,
     kind: kind!,
+    queue: queue!,
+    trace: trace ?? null,
     payload: JSON.parse(payload!),
     owner: owner!,
     role: role!,
@@ -101,7 +107,7 @@ const claimText = {
     where jobs.id = lease.id and jobs.id = any (array(select id from free))
     returning jobs.id, jobs.lease_token, kind, payload, owner, role, claims, attempts,
       coalesce(extract(epoch from clock_timestamp() - published_at) * 1000, 0)::float8,
-      case when subject is not null then mainstay_internal.why_gone(subject) end`,
+      case when subject is not null then mainstay_internal.why_gone(subject) end, queue, trace`,
 };
 
 /**
@@ -174,13 +180,23 @@ const completionText = {
     returning lease.token`,
 };
 
+/** How a failed attempt ends its job. */
+export interface Failure {
+  readonly error: JobError;
+  /** Refused for good: not tried again. */
+  readonly isRefused: boolean;
+  /** When it is tried again; null leaves it to the back-off. */
+  readonly afterSeconds: number | null;
+}
+
 /**
  * Ends a failed attempt: `failed` for good when the job was refused, `dead` when its attempts are used up, else queued again
- * after min(6 h, 2^attempt s), of which chance takes a part so that jobs which fell together do not come back together.
- * Gives the new state; null when the job was no longer this attempt's.
+ * after the given time, or after min(6 h, 2^attempt s), of which chance takes a part so that jobs which fell together do not
+ * come back together. Gives the new state; null when the job was no longer this attempt's.
  */
-export async function fail(database: Database, lease: Lease, error: JobError, isRefused: boolean): Promise<string | null> {
-  const { rows } = await database.once(asEngine, { ...failText, values: [lease.jobId, lease.token, JSON.stringify(error), String(isRefused)] });
+export async function fail(database: Database, lease: Lease, { error, isRefused, afterSeconds }: Failure): Promise<string | null> {
+  const values = [lease.jobId, lease.token, JSON.stringify(error), String(isRefused), afterSeconds === null ? null : String(afterSeconds)];
+  const { rows } = await database.once(asEngine, { ...failText, values });
   return rows[0]?.[0] ?? null;
 }
 
@@ -193,7 +209,7 @@ const failText = {
     )
     update mainstay_internal.jobs
     set state = ended.state, error = $3::jsonb, lease_token = null, lease_until = null, is_due = false, published_at = null,
-      run_at = clock_timestamp() + make_interval(secs => random() * least(21600, power(2, least(attempts, 20)))),
+      run_at = clock_timestamp() + make_interval(secs => coalesce($5::float8, random() * least(21600, power(2, least(attempts, 20))))),
       finished_at = case when ended.state <> 'queued' then clock_timestamp() end
     from ended where jobs.id = ended.id
     returning jobs.state`,

@@ -35,118 +35,102 @@ const promoteText = `
   ),
   promoted as (
     update mainstay_internal.jobs set is_due = true where id = any (array(select id from due))
-    returning id, queue, owner, priority, run_at
+    returning id, carrier, queue, turn, priority, run_at
   ),
   put as (
-    insert into mainstay_internal.outbox (job_id, queue, owner, priority)
-    select id, queue, coalesce(owner, ''), priority from promoted order by run_at returning id
+    insert into mainstay_internal.outbox (job_id, carrier, queue, turn, priority)
+    select id, carrier, queue, turn, priority from promoted order by run_at returning id
   )
   select count(*) = $1::int, (
     select extract(epoch from min(run_at) - clock_timestamp())::float8 from mainstay_internal.jobs
     where state = 'queued' and not is_due and run_at > clock_timestamp()
   ) from put`;
 
-/** Of each queue with something in the outbox: how many ids Bull was told of that nobody claimed yet. */
-export async function backlogs(database: Database, queues: readonly string[]): Promise<Map<string, number>> {
-  const { rows } = await database.once(asEngine, { name: 'backlogs', text: backlogsText, values: [`{${queues.join(',')}}`] });
-  return new Map(rows.map(([queue, unclaimed]) => [queue!, Number(unclaimed)]));
+/** A queue of people's, as one Bull queue carries it. */
+export interface Lane {
+  readonly carrier: string;
+  readonly queue: string;
+}
+
+/** A lane with something in the outbox. */
+export interface Backlog extends Lane {
+  /** How many ids its carrier was told of that nobody claimed yet. */
+  readonly unclaimed: number;
+  /** Its queue has terms: it may give less than there is. */
+  readonly isLimited: boolean;
+}
+
+/** The lanes with something in the outbox, but for the paused. Found by steps through the index, one per lane. */
+export async function backlogs(database: Database): Promise<Backlog[]> {
+  const { rows } = await database.once(asEngine, { name: 'backlogs', text: backlogsText, values: [] });
+  return rows.map(([carrier, queue, unclaimed, isLimited]) => ({ carrier: carrier!, queue: queue!, unclaimed: Number(unclaimed), isLimited: isLimited === 't' }));
 }
 
 const backlogsText = `
-  select queue, (select count(*) from mainstay_internal.jobs where jobs.queue = asked.queue and state = 'queued' and published_at is not null)
-  from unnest($1::text[]) as asked (queue)
-  where exists (select from mainstay_internal.outbox where outbox.queue = asked.queue)`;
+  with recursive lane as (
+    (select carrier, queue from mainstay_internal.outbox order by carrier, queue limit 1)
+    union all
+    select next.carrier, next.queue from lane, lateral (
+      select carrier, queue from mainstay_internal.outbox where (carrier, queue) > (lane.carrier, lane.queue) order by carrier, queue limit 1
+    ) as next
+  )
+  select lane.carrier, lane.queue,
+    (select count(*) from mainstay_internal.jobs where jobs.carrier = lane.carrier and state = 'queued' and published_at is not null),
+    num_nonnulls(queues.concurrency, queues.per_turn_concurrency, queues.rate_count) > 0
+  from lane left join mainstay_internal.queues on queues.name = lane.queue
+  where queues.is_paused is not true`;
 
 /** What one turn of the outbox gave. */
 export interface Turn {
   /** To be told to Bull: they count as told already, and the reaper finds those that never arrive there. */
   readonly publications: readonly Publication[];
-  /** Where the next turn begins when there are more owners than places. */
-  readonly lastOwner: string;
+  /** Where the next one begins when there are more turns than places. */
+  readonly last: string;
   /** How many rows were taken: a job may have been cancelled since, and then is not told. */
   readonly rows: number;
 }
 
 /**
- * Takes at most `places` rows of a queue, from as many owners as possible and from each equally: an owner with a hundred
- * thousand jobs does not delay another's first. Among one owner's jobs the higher priority and then the older goes first.
- * Owners are found by steps through the index, one per owner and not one per row.
+ * Takes at most `places` rows of a lane, as its queue's terms allow, from as many owners as possible and from each equally: an
+ * owner with a hundred thousand jobs does not delay another's first. Among one owner's jobs the higher priority and then the
+ * older goes first.
  *
  * Bull is told after this has committed and not within it: a claim would wait for the row until the commit, and a Redis that
  * hangs would hold the transaction (adr/0007). Who dies in between leaves ids that Bull does not know; the reaper sees to them.
  */
-export async function takeTurn(database: Database, queue: string, places: number, afterOwner: string): Promise<Turn> {
+export async function takeTurn(database: Database, { carrier, queue }: Lane, places: number, after: string): Promise<Turn> {
   // Not flushed to disk: if this commit is lost in a crash the rows are back, and a second publication is none.
   const session = { ...asEngine, settings: { ...asEngine.settings, synchronous_commit: 'off' } };
-  const { rows } = await database.once(session, { name: 'take_turn', text: takeTurnText, values: [queue, afterOwner, String(places)] });
-  const owners = rows.map(([owner]) => owner!);
+  const text = 'select turn, job_id, attempt from mainstay_internal.take_turn($1, $2, $3::int, $4)';
+  const { rows } = await database.once(session, { name: 'take_turn', text, values: [carrier, queue, String(places), after] });
+  const turns = new Set(rows.map(([turn]) => turn!));
   return {
     publications: rows.flatMap(([, jobId, attempt]) => (attempt === null ? [] : [{ jobId: jobId!, attempt: Number(attempt) }])),
-    lastOwner: owners.filter((owner, i) => owners.indexOf(owner) === i).at(-1) ?? afterOwner,
+    last: [...turns].at(-1) ?? after,
     rows: rows.length,
   };
 }
 
-const takeTurnText = `
-  with recursive later as (
-    (select owner, 1 as turn from mainstay_internal.outbox where queue = $1 and owner > $2 order by owner limit 1)
-    union all
-    select next.owner, later.turn + 1 from later, lateral (
-      select owner from mainstay_internal.outbox where queue = $1 and owner > later.owner order by owner limit 1
-    ) as next where later.turn < $3::int
-  ),
-  earlier as (
-    (select owner, 1 as turn from mainstay_internal.outbox where queue = $1 and owner <= $2 order by owner limit 1)
-    union all
-    select next.owner, earlier.turn + 1 from earlier, lateral (
-      select owner from mainstay_internal.outbox where queue = $1 and owner > earlier.owner and owner <= $2 order by owner limit 1
-    ) as next where earlier.turn < $3::int
-  ),
-  owners as (
-    select owner, row_number() over (order by round, turn) as turn
-    from (select owner, 1 as round, turn from later union all select owner, 2, turn from earlier) as both_ways
-    order by round, turn limit $3::int
-  ),
-  shares as (select owner, turn, ceil($3::numeric / count(*) over ())::int as share from owners),
-  picked as (
-    select mine.id, shares.owner, mine.job_id, mine.place, shares.turn
-    from shares cross join lateral (
-      select locked.*, row_number() over () as place from (
-        select id, job_id from mainstay_internal.outbox
-        where queue = $1 and outbox.owner = shares.owner
-        order by priority desc, id limit shares.share for update skip locked
-      ) as locked
-    ) as mine
-    order by mine.place, shares.turn limit $3::int
-  ),
-  taken as (delete from mainstay_internal.outbox where id = any (array(select id from picked))),
-  told as (
-    update mainstay_internal.jobs set published_at = clock_timestamp()
-    where id = any (array(select job_id from picked)) and state = 'queued' and is_due and published_at is null
-    returning id, attempts + 1 as attempt
-  )
-  select picked.owner, picked.job_id, told.attempt
-  from picked left join told on told.id = picked.job_id order by picked.place, picked.turn`;
-
 /** Jobs that Bull was told of and nobody claimed yet, the longest waiting first: to be asked for, and told again if Bull has lost them. */
-export async function unclaimed(tx: Transaction, limit = 2000): Promise<(Publication & { readonly queue: string })[]> {
+export async function unclaimed(tx: Transaction, limit = 2000): Promise<(Publication & { readonly carrier: string })[]> {
   return tx.rows(
-    `select id as "jobId", attempts + 1 as attempt, queue from mainstay_internal.jobs
+    `select id as "jobId", attempts + 1 as attempt, carrier from mainstay_internal.jobs
      where state = 'queued' and published_at < clock_timestamp() - interval '1 second' order by published_at limit $1`,
     [limit],
   );
 }
 
-/** For each queue, how many seconds the job that waits longest has been due. */
-export async function longestWaits(database: Database, queues: readonly string[]): Promise<{ queue: string; seconds: number }[]> {
+/** For each carrier, how many seconds the job that waits longest has been due. What a queue's terms hold back waits for no worker. */
+export async function longestWaits(database: Database, carriers: readonly string[]): Promise<{ carrier: string; seconds: number }[]> {
   return database.rows(
-    `select queue, extract(epoch from clock_timestamp() - least(
-       (select min(published_at) from mainstay_internal.jobs where jobs.queue = asked.queue and state = 'queued' and published_at is not null),
-       (select created_at from mainstay_internal.outbox where outbox.queue = asked.queue order by id limit 1)
-     ))::float8 as seconds
-     from unnest($1::text[]) as asked (queue)
-     where exists (select from mainstay_internal.jobs where jobs.queue = asked.queue and state = 'queued' and published_at is not null)
-       or exists (select from mainstay_internal.outbox where outbox.queue = asked.queue)`,
-    [queues],
+    `select carrier, extract(epoch from clock_timestamp() - min(since))::float8 as seconds from (
+       select carrier, published_at as since from mainstay_internal.jobs where carrier = any ($1) and state = 'queued' and published_at is not null
+       union all
+       select carriers.carrier, oldest.created_at from unnest($1::text[]) as carriers (carrier) cross join mainstay_internal.queues cross join lateral (
+         select created_at from mainstay_internal.outbox where outbox.carrier = carriers.carrier and outbox.queue = queues.name order by id limit 1
+       ) as oldest
+       where num_nonnulls(queues.concurrency, queues.per_turn_concurrency, queues.rate_count) = 0 and not queues.is_paused
+     ) as waits group by carrier`,
+    [carriers],
   );
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Claims } from '@mainstay/domain';
-import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type JobError, type Session, type Transaction } from '@mainstay/persistence';
+import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type Failure, type Session, type Transaction } from '@mainstay/persistence';
 import type { Gathered } from './gathered.ts';
 import type { JobRun, Progress } from './job-run.ts';
 
@@ -123,8 +123,8 @@ export class Attempt implements JobRun {
   }
 
   /** Ends a failed attempt; says what became of the job, null when it was not ours any more. */
-  fail(error: JobError, isRefused: boolean): Promise<string | null> {
-    return this.persistently(() => fail(this.database, this, error, isRefused));
+  fail(failure: Failure): Promise<string | null> {
+    return this.persistently(() => fail(this.database, this, failure));
   }
 
   private async runEffects(tx: Transaction): Promise<void> {

@@ -34,7 +34,8 @@ export class Consumer {
     private readonly handlers: Handlers,
     private readonly leaseSeconds: number,
     private readonly log: Log,
-    private readonly onClaim: (queue: QueueName, waitedMs: number) => void,
+    private readonly onClaim: (carrier: QueueName, waitedMs: number) => void,
+    private readonly onSettled: (queue: string) => void,
   ) {
     this.claims = new Gathered(async (leases) => {
       const claimed = await claim(database, leases, leaseSeconds);
@@ -84,6 +85,7 @@ export class Consumer {
     } finally {
       this.running.delete(attempt.token);
       activity.running -= 1;
+      this.onSettled(job.queue);
     }
   }
 
@@ -124,7 +126,8 @@ export class Consumer {
       this.unfinished.push({ jobId: attempt.jobId, token: attempt.token });
       return null;
     }
-    return attempt.fail(outcome.error, outcome.kind === 'refused').catch(() => null);
+    const afterSeconds = outcome.kind === 'failed' ? (outcome.afterSeconds ?? null) : null;
+    return attempt.fail({ error: outcome.error, isRefused: outcome.kind === 'refused', afterSeconds }).catch(() => null);
   }
 
   private tell(outcome: Outcome, about: object, error: unknown): void {

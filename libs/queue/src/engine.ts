@@ -45,7 +45,7 @@ export class JobEngine {
   constructor(private readonly terms: EngineTerms) {
     const { database, upkeep, bull, handlers, leaseSeconds, log } = terms;
     this.relay = new Relay(upkeep, bull, log, queues);
-    this.consumer = new Consumer(database, handlers, leaseSeconds, log, (queue, waitedMs) => this.relay.claimed(queue, waitedMs));
+    this.consumer = new Consumer(database, handlers, leaseSeconds, log, (carrier, waitedMs) => this.relay.claimed(carrier, waitedMs), (queue) => this.relay.settled(queue));
     this.heartbeat = new Heartbeat(upkeep, this.consumer.running, leaseSeconds, log);
     this.reaper = new Reaper(upkeep, bull, log, () => this.relay.wake());
     bull.whenErring((queue, error) => log.debug({ queue, error: error.message }, 'queue error'));
@@ -132,9 +132,9 @@ export class JobEngine {
   private async standings(): Promise<QueueStanding[]> {
     const now = performance.now();
     const waits = await longestWaits(this.terms.upkeep, Object.keys(queues));
-    return waits.map(({ queue, seconds }) => {
-      const { running, claimedAt } = this.consumer.activity(queue as QueueName);
-      return { queue, waitingSeconds: seconds, freeSlots: queues[queue as QueueName].concurrency - running, secondsSinceClaim: (now - claimedAt) / 1000 };
+    return waits.map(({ carrier, seconds }) => {
+      const { running, claimedAt } = this.consumer.activity(carrier as QueueName);
+      return { queue: carrier, waitingSeconds: seconds, freeSlots: queues[carrier as QueueName].concurrency - running, secondsSinceClaim: (now - claimedAt) / 1000 };
     });
   }
 }

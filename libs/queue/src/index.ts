@@ -4,3 +4,4 @@ export { JobEngine, type EngineTerms } from './engine.ts';
 export type { Handler, Handlers, JobRun, Progress } from './job-run.ts';
 export type { Log } from './log.ts';
 export { QueueModule } from './queue.module.ts';
+export { TryAgain, type TryAgainTerms } from './try-again.ts';

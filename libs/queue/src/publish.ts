@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { QueueName } from '@mainstay/domain';
-import { backlogs, promoteDue, sayAsleep, takeTurn, type Database } from '@mainstay/persistence';
+import { backlogs, promoteDue, sayAsleep, takeTurn, type Backlog, type Database } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import { nextWindow } from './fair-window.ts';
 import type { Log } from './log.ts';
@@ -12,20 +12,23 @@ const pollMs = 1000;
 const awakePollMs = 10;
 const drowsyMs = 300;
 const retryMs = 250;
+/** How soon it looks again at queues whose terms hold jobs back: what another worker has done with them is told by nobody. */
+const heldPollMs = 50;
 
-interface Lane {
+/** How one Bull queue stands. */
+interface Carrier {
   readonly narrowest: number;
   window: number;
-  /** Owners after this one come next. */
-  lastOwner: string;
+  /** The queue from which it was filled last; another one comes first the next time. */
+  lastQueue: string;
   /** Jobs wait in the outbox because the window is full; so many were claimed since. */
   claimedWhileFull: number | null;
 }
 
 /** Never less than fills every slot once: so another owner's first job waits for one round of slow jobs at most. */
-function makeLane(concurrency: number): Lane {
+function makeCarrier(concurrency: number): Carrier {
   const narrowest = Math.max(4, concurrency);
-  return { narrowest, window: narrowest, lastOwner: '', claimedWhileFull: null };
+  return { narrowest, window: narrowest, lastQueue: '', claimedWhileFull: null };
 }
 
 /**
@@ -33,7 +36,11 @@ function makeLane(concurrency: number): Lane {
  * awake, it looks by itself until nothing has come for a while.
  */
 export class Relay {
-  private readonly lanes: Map<QueueName, Lane>;
+  private readonly carriers: Map<QueueName, Carrier>;
+  /** By lane: turns after this one come next. */
+  private readonly lastTurns = new Map<string, string>();
+  /** Queues whose terms hold jobs back. */
+  private held = new Set<string>();
   private isStopped = false;
   private isWoken = false;
   private isFailing = false;
@@ -48,7 +55,7 @@ export class Relay {
     private readonly log: Log,
     queues: Readonly<Record<string, { readonly concurrency: number }>>,
   ) {
-    this.lanes = new Map(Object.entries(queues).map(([name, { concurrency }]) => [name as QueueName, makeLane(concurrency)]));
+    this.carriers = new Map(Object.entries(queues).map(([name, { concurrency }]) => [name as QueueName, makeCarrier(concurrency)]));
   }
 
   start(): void {
@@ -74,13 +81,18 @@ export class Relay {
   }
 
   /** A job was claimed that had lain in Bull for so long. */
-  claimed(queue: QueueName, waitedMs: number): void {
-    const lane = this.lanes.get(queue)!;
-    lane.window = nextWindow(lane.window, waitedMs, lane.narrowest);
-    if (lane.claimedWhileFull === null) return;
-    lane.claimedWhileFull += 1;
+  claimed(name: QueueName, waitedMs: number): void {
+    const carrier = this.carriers.get(name)!;
+    carrier.window = nextWindow(carrier.window, waitedMs, carrier.narrowest);
+    if (carrier.claimedWhileFull === null) return;
+    carrier.claimedWhileFull += 1;
     // A turn costs the same for one job as for a hundred: let a fifth of the window run out first.
-    if (lane.claimedWhileFull >= lane.window / 5) this.lookAgain();
+    if (carrier.claimedWhileFull >= carrier.window / 5) this.lookAgain();
+  }
+
+  /** An attempt of a queue's job has ended: its terms may let the next one go. */
+  settled(queue: string): void {
+    if (this.held.has(queue)) this.lookAgain();
   }
 
   private async run(): Promise<void> {
@@ -111,18 +123,20 @@ export class Relay {
   /** Publishes what there is room for; says how long there will be nothing to do. */
   private async pass(): Promise<number> {
     const dueSeconds = await promoteDue(this.database);
-    const unclaimed = await backlogs(this.database, [...this.lanes.keys()]);
+    const waiting = Map.groupBy(await backlogs(this.database), ({ carrier }) => carrier as QueueName);
+    this.held = new Set();
     let taken = 0;
     let isMore = dueSeconds === 0;
-    for (const [queue, lane] of this.lanes) {
-      lane.claimedWhileFull = null;
-      if (!unclaimed.has(queue)) continue;
-      const room = lane.window - unclaimed.get(queue)!;
-      const rows = await this.fill(queue, lane, room);
+    for (const [name, carrier] of this.carriers) {
+      carrier.claimedWhileFull = null;
+      const lanes = waiting.get(name);
+      if (lanes === undefined) continue;
+      const room = carrier.window - lanes[0]!.unclaimed;
+      const rows = await this.fill(carrier, lanes, room);
       taken += rows;
       isMore ||= rows > 0 && rows < room;
     }
-    const restMs = await this.rest(taken > 0);
+    const restMs = Math.min(await this.rest(taken > 0), this.held.size > 0 ? heldPollMs : Infinity);
     return isMore ? 0 : Math.min(restMs, (dueSeconds ?? Infinity) * 1000);
   }
 
@@ -139,19 +153,28 @@ export class Relay {
     return wasAsleep ? pollMs : 1;
   }
 
-  /** Fills a window as far as one turn does; says how many rows it took. */
-  private async fill(queue: QueueName, lane: Lane, room: number): Promise<number> {
-    const places = Math.min(room, turnSize);
-    const rows = places > 0 ? await this.publishTurn(queue, lane, places) : 0;
-    if (rows >= room) lane.claimedWhileFull = 0;
+  /** Fills a carrier's window as far as one turn of each of its queues does; says how many rows it took. */
+  private async fill(carrier: Carrier, lanes: readonly Backlog[], room: number): Promise<number> {
+    let rows = 0;
+    for (const [i, lane] of inTurn(lanes, carrier.lastQueue).entries()) {
+      // What one queue does not use, those after it may.
+      const places = Math.min(Math.ceil((room - rows) / (lanes.length - i)), turnSize);
+      if (places <= 0) break;
+      carrier.lastQueue = lane.queue;
+      const took = await this.publishTurn(lane, places);
+      if (lane.isLimited && took < places) this.held.add(lane.queue);
+      rows += took;
+    }
+    if (rows >= room) carrier.claimedWhileFull = 0;
     return rows;
   }
 
-  private async publishTurn(queue: QueueName, lane: Lane, places: number): Promise<number> {
-    this.bull.assertReady(queue);
-    const turn = await takeTurn(this.database, queue, places, lane.lastOwner);
-    lane.lastOwner = turn.lastOwner;
-    await this.bull.publish(queue, turn.publications);
+  private async publishTurn(lane: Backlog, places: number): Promise<number> {
+    const key = `${lane.carrier} ${lane.queue}`;
+    this.bull.assertReady(lane.carrier as QueueName);
+    const turn = await takeTurn(this.database, lane, places, this.lastTurns.get(key) ?? '');
+    this.lastTurns.set(key, turn.last);
+    await this.bull.publish(lane.carrier as QueueName, turn.publications);
     return turn.rows;
   }
 
@@ -164,4 +187,9 @@ export class Relay {
       };
     });
   }
+}
+
+/** The lanes in their order, beginning after the one that came last. */
+function inTurn(lanes: readonly Backlog[], lastQueue: string): Backlog[] {
+  return [...lanes.filter(({ queue }) => queue > lastQueue), ...lanes.filter(({ queue }) => queue <= lastQueue)];
 }

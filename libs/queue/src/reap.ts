@@ -49,10 +49,10 @@ export class Reaper {
   /** Bull is asked for the ids, whatever happened to it: emptied, restarted, replaced. */
   private async publishLost(): Promise<void> {
     await this.alone('lost ids', async (tx) => {
-      const told = Map.groupBy(await unclaimed(tx), ({ queue }) => queue as QueueName);
-      for (const [queue, publications] of told) {
-        const lost = await this.bull.publishLost(queue, publications);
-        if (lost > 0) this.log.info({ queue, ids: lost }, 'lost ids published again');
+      const told = Map.groupBy(await unclaimed(tx), ({ carrier }) => carrier as QueueName);
+      for (const [carrier, publications] of told) {
+        const lost = await this.bull.publishLost(carrier, publications);
+        if (lost > 0) this.log.info({ queue: carrier, ids: lost }, 'lost ids published again');
       }
     });
   }

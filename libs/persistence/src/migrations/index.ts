@@ -14,7 +14,8 @@ import { factorTables } from './0042-factors.ts';
 import { oauthTables } from './0044-oauth.ts';
 import { keyTables } from './0046-keys.ts';
 import { refreshAtOnce } from './0047-refresh.ts';
+import { lanes } from './0050-lanes.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes];
