@@ -1,4 +1,5 @@
 import type { Database } from './database.ts';
+import { silentSeconds as goneAfterSeconds, type ProcessKind } from './processes.ts';
 
 /** What a worker says of itself at each heartbeat. */
 export interface WorkerReport {
