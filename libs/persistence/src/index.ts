@@ -33,7 +33,8 @@ export {
 export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Backlog, type Lane, type Publication, type Turn } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
 export { tryLock } from './try-lock.ts';
-export { reportWorker, workerHealth, type PartHealth, type WorkerReport } from './worker-health.ts';
+export { listProcessReports, reportWorker, workerHealth, type PartHealth, type ProcessLoad, type RunningProcess, type WorkerReport } from './worker-health.ts';
+export { addTallies, outcomes, readQueueFigures, readTallies, type QueueFigures, type QueueTally, type TalliedOutcome } from './queue-figures.ts';
 export type { Metadata, User } from './user.entity.ts';
 export { returnAttempt, sweepAccounts, takeAttempts, type Bucket } from './attempts.ts';
 export { auditScopes, listAudit, writeAudit, type AuditEntry, type AuditSearch, type KeptAuditEntry } from './audit.ts';
