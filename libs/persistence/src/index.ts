@@ -15,7 +15,7 @@ export {
 export type { Identity } from './identity.entity.ts';
 export { importUsers, type ImportedTable, type ImportedUsers, type UserImport } from './import-users.ts';
 export { Listener, type Subscription } from './listen.ts';
-export { connectionOf, loginPassword, logins, makeDatabase, makeListener, type Login } from './logins.ts';
+export { connectionOf, loginPassword, logins, makeCommandsDatabase, makeDatabase, makeListener, type Login } from './logins.ts';
 export { prepareDatabase } from './bootstrap.ts';
 export { readSqlExtensions, type SqlExtensions } from './missing-extensions.ts';
 export { countRunning, keyFingerprint, RegisteredProcess, type ProcessKind } from './processes.ts';

@@ -6,7 +6,7 @@ import { Database } from './database.ts';
 import { Listener } from './listen.ts';
 
 /** The logins of the services, each with as few powers as its work needs; `supabase_admin` sets up and migrates. */
-export const logins = ['authenticator', 'supabase_auth_admin', 'mainstay_api', 'mainstay_worker'] as const;
+export const logins = ['authenticator', 'supabase_auth_admin', 'mainstay_api', 'mainstay_worker', 'mainstay_commands'] as const;
 export type Login = (typeof logins)[number];
 
 /** A service's password is derived, so that every api and worker with the same MAINSTAY_SECRET logs in without sharing files. */
@@ -53,4 +53,13 @@ export function makeDatabase(settings: Settings, login: Login | null, options: {
 /** A connection of its own that listens, for one login. */
 export function makeListener(settings: Settings, login: Login): Listener {
   return new Listener({ ...connectionOf(settings, login), application_name: `mainstay ${login} listens`, keepAlive: true });
+}
+
+/**
+ * Where the worker runs what role `postgres` asked for. An administrator of that very name cannot always make another login a
+ * member of itself (PostgreSQL 16 and later); its own login has the same powers.
+ */
+export function makeCommandsDatabase(settings: Settings, options: { max: number }): Database {
+  const isAdministrator = settings.databaseUrl !== null && decodeURIComponent(new URL(settings.databaseUrl).username) === 'postgres';
+  return makeDatabase(settings, isAdministrator ? null : 'mainstay_commands', { ...options, applicationName: 'mainstay_worker commands' });
 }

@@ -36,13 +36,15 @@ export const roles: readonly Role[] = [
   { name: 'supabase_realtime_admin', inherits: false },
   // Whose our trusted extensions' functions are: it can do nothing, so neither can they.
   { name: 'mainstay_extensions', inherits: false },
+  // Whose our views in schema mainstay are, and what is behind them: row policies apply to it, and decide what is one's own.
+  { name: 'mainstay_viewer', inherits: false },
   {
     name: 'supabase_auth_admin',
     isLogin: true,
     inherits: false,
     settings: { search_path: 'auth', statement_timeout: `'8s'`, ...requestLimits },
   },
-  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin'] },
+  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'mainstay_viewer'] },
 
   // The services' logins: a function can always RESET ROLE to its login's powers, so each login has few.
   {
@@ -69,6 +71,15 @@ export const roles: readonly Role[] = [
     memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'pg_monitor', 'pg_signal_backend'],
     adminOf: ['anon', 'authenticated', 'service_role', 'authenticator'],
     settings: { search_path: '"$user", public, extensions' },
+  },
+
+  // Where the worker runs what `postgres` asked for: apart from its own login, since a function can always RESET ROLE.
+  {
+    name: 'mainstay_commands',
+    isLogin: true,
+    inherits: false,
+    memberOf: ['postgres'],
+    settings: { search_path: '"$user", public, extensions', idle_in_transaction_session_timeout: `'60s'`, transaction_timeout: '0', synchronous_commit: 'on' },
   },
 ];
 

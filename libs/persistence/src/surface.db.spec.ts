@@ -83,6 +83,8 @@ describe('roles', () => {
     ['supabase_realtime_admin', false, false, false, false, false, false, false],
     ['mainstay_api', true, false, false, false, false, false, false],
     ['mainstay_worker', true, false, false, false, false, false, false],
+    ['mainstay_commands', true, false, false, false, false, false, false],
+    ['mainstay_viewer', false, false, false, false, false, false, false],
     ['mainstay_extensions', false, false, false, false, false, false, false],
   ])('%s has the attributes that its work needs', async (name, ...attributes) => {
     const [role] = await rows<{ attributes: boolean[] }>(
@@ -95,6 +97,8 @@ describe('roles', () => {
   it.each([
     ['authenticator', ['anon', 'authenticated', 'service_role'], []],
     ['mainstay_worker', ['anon', 'authenticated', 'service_role'], []],
+    ['mainstay_commands', ['postgres'], []],
+    ['mainstay_viewer', [], []],
     ['mainstay_api', [], []],
     ['mainstay_extensions', [], []],
     ['supabase_auth_admin', [], []],
@@ -133,7 +137,7 @@ describe('roles', () => {
 
   it('a login of a service may read nothing before it takes a role', async () => {
     await db.admin.rows('create table public.things (id int)');
-    for (const login of ['authenticator', 'mainstay_api', 'mainstay_worker'] as const) {
+    for (const login of ['authenticator', 'mainstay_api', 'mainstay_worker', 'mainstay_commands'] as const) {
       await expect(db.as(login, 1).rows('select * from public.things')).rejects.toMatchObject({ code: '42501' });
     }
   });

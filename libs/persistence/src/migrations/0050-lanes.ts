@@ -228,7 +228,9 @@ export const lanes: HouseMigration = {
     grant select, insert, delete on mainstay_internal.queue_takes to mainstay_worker;
     grant select, insert, update, delete on mainstay_internal.queues to mainstay_api;
     alter table mainstay_internal.queues enable row level security;
+    alter table mainstay_internal.queue_takes enable row level security;
     create policy by_service_key on mainstay_internal.queues to mainstay_api using (mainstay_internal.owns(null)) with check (mainstay_internal.owns(null));
     create policy all_of_them on mainstay_internal.queues to mainstay_worker using (true) with check (true);
+    create policy all_of_them on mainstay_internal.queue_takes to mainstay_worker using (true) with check (true);
   `,
 };
