@@ -42,6 +42,8 @@ export interface ClaimedJob extends ActingAs {
   readonly attempt: number;
   /** How long its id lay in Bull. */
   readonly waitedMs: number;
+  /** How long it had been due. */
+  readonly dueMs: number;
   /** Why the account that asked may not act any more; null when it may. */
   readonly callerIs: Gone;
 }
@@ -74,7 +76,7 @@ export async function claim(database: Database, leases: readonly Lease[], leaseS
   return new Map(rows.map((row) => [row[1]!, claimedJob(row)]));
 }
 
-function claimedJob([jobId, token, kind, payload, owner, role, claims, attempt, waitedMs, gone, queue, trace]: readonly (string | null)[]): ClaimedJob {
+function claimedJob([jobId, token, kind, payload, owner, role, claims, attempt, waitedMs, gone, queue, trace, dueMs]: readonly (string | null)[]): ClaimedJob {
   return {
     jobId: jobId!,
     token: token!,
@@ -87,6 +89,7 @@ function claimedJob([jobId, token, kind, payload, owner, role, claims, attempt, 
     claims: JSON.parse(claims!) as Claims,
     attempt: Number(attempt),
     waitedMs: Number(waitedMs),
+    dueMs: Math.max(0, Number(dueMs)),
     callerIs: gone as Gone,
   };
 }
@@ -107,7 +110,8 @@ const claimText = {
     where jobs.id = lease.id and jobs.id = any (array(select id from free))
     returning jobs.id, jobs.lease_token, kind, payload, owner, role, claims, attempts,
       coalesce(extract(epoch from clock_timestamp() - published_at) * 1000, 0)::float8,
-      case when subject is not null then mainstay_internal.why_gone(subject) end, queue, trace`,
+      case when subject is not null then mainstay_internal.why_gone(subject) end, queue, trace,
+      (extract(epoch from clock_timestamp() - greatest(run_at, created_at)) * 1000)::float8`,
 };
 
 /**
@@ -271,6 +275,7 @@ function arraysOf(leases: readonly Lease[]): [string, string] {
 export interface ReapedJob {
   readonly id: string;
   readonly kind: string;
+  readonly queue: string;
   readonly state: 'queued' | 'dead';
   readonly attempts: number;
 }
@@ -287,7 +292,7 @@ export async function reapExpired(tx: Transaction, limit = 500): Promise<ReapedJ
      set state = case when attempts >= max_attempts then 'dead' else 'queued' end, finished_at = case when attempts >= max_attempts then clock_timestamp() end,
        error = $2, lease_token = null, lease_until = null, is_due = false, published_at = null, run_at = clock_timestamp()
      where id = any (array(select id from silent))
-     returning id, kind, state, attempts`,
+     returning id, kind, queue, state, attempts`,
     [limit, JSON.stringify({ code: fault.code, message: fault.message, details: null, hint: null })],
   );
 }

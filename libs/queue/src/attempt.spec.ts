@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import type { ClaimedJob } from '@mainstay/persistence';
 import { Attempt, JobCancelled } from './attempt.ts';
 
-const job: ClaimedJob = { jobId: 'j', token: 't', kind: 'ping', queue: 'upkeep', trace: null, payload: {}, attempt: 1, waitedMs: 0, callerIs: null, owner: null, role: 'service_role', claims: { role: 'service_role' } };
+const job: ClaimedJob = { jobId: 'j', token: 't', kind: 'ping', queue: 'upkeep', trace: null, payload: {}, attempt: 1, dueMs: 0, waitedMs: 0, callerIs: null, owner: null, role: 'service_role', claims: { role: 'service_role' } };
 const attempt = (): Attempt => new Attempt({} as never, {} as never, job, 15, 900, 1000);
 
 describe('an attempt', () => {

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isJobKind, jobs, type QueueName } from '@mainstay/domain';
-import { claim, complete, isConnectionError, jobRunFault, PoolTimeout, refuseGone, type ClaimedJob, type Completion, type Database, type Lease } from '@mainstay/persistence';
+import { claim, complete, isConnectionError, jobRunFault, PoolTimeout, refuseGone, type ClaimedJob, type Completion, type Database, type Lease, type TalliedOutcome } from '@mainstay/persistence';
+import type { Step } from '@mainstay/telemetry';
 import { Attempt, JobCancelled } from './attempt.ts';
 import { Gathered } from './gathered.ts';
 import type { Handler, Handlers } from './job-run.ts';
+import { asJobStep } from './job-steps.ts';
 import type { Log } from './log.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
 import { parsePayload } from './parse-payload.ts';
+import type { Tally } from './tally.ts';
 
 /** What a claim without a database waits, before Bull gives out the next id. */
 const databaseAwayMs = 500;
@@ -36,6 +39,7 @@ export class Consumer {
     private readonly log: Log,
     private readonly onClaim: (carrier: QueueName, waitedMs: number) => void,
     private readonly onSettled: (queue: string) => void,
+    private readonly tally: Tally,
   ) {
     this.claims = new Gathered(async (leases) => {
       const claimed = await claim(database, leases, leaseSeconds);
@@ -77,11 +81,12 @@ export class Consumer {
     activity.claimedAt = claimedAt;
     activity.running += 1;
     this.onClaim(queue, job.waitedMs);
+    this.tally.claimed(job.queue, job.dueMs / 1000);
     const timeoutSeconds = isJobKind(job.kind) ? jobs[job.kind].timeoutSeconds : 0;
     const attempt = new Attempt(this.database, this.completions, job, this.leaseSeconds, timeoutSeconds, claimedAt);
     this.running.set(attempt.token, attempt);
     try {
-      await this.carryOut(job, attempt);
+      await asJobStep(job, (step) => this.carryOut(job, attempt, step));
     } finally {
       this.running.delete(attempt.token);
       activity.running -= 1;
@@ -98,16 +103,19 @@ export class Consumer {
     }
   }
 
-  private async carryOut(job: ClaimedJob, attempt: Attempt): Promise<void> {
+  private async carryOut(job: ClaimedJob, attempt: Attempt, step: Step | null): Promise<void> {
     const about = { job: job.jobId, kind: job.kind, attempt: job.attempt };
     const began = performance.now();
     try {
       await attempt.complete(await attempt.within(this.handle(job, attempt)));
+      this.tally.ended(job.queue, 'done', (performance.now() - began) / 1000);
       this.log.debug({ ...about, ms: Math.round(performance.now() - began) }, 'job done');
     } catch (error) {
       const logId = randomUUID();
       const outcome = outcomeOf(error, attempt.signal, logId);
       const state = await this.settle(outcome, attempt);
+      if (state !== null) this.tally.ended(job.queue, outcomeInTally(state), (performance.now() - began) / 1000);
+      step?.fail('error' in outcome ? outcome.error.code : outcome.kind);
       this.tell(outcome, { ...about, state, logId, ms: Math.round(performance.now() - began) }, error);
     }
   }
@@ -136,4 +144,9 @@ export class Consumer {
     else if (outcome.kind === 'refused') this.log.info({ ...about, code: outcome.error.code }, 'job refused');
     else this.log.error({ ...about, code: outcome.error.code, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }, 'job attempt failed');
   }
+}
+
+/** A job that is queued again will be tried again. */
+function outcomeInTally(state: string): TalliedOutcome {
+  return state === 'failed' || state === 'dead' ? state : 'again';
 }

@@ -7,9 +7,11 @@ import { Consumer } from './consume.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Handlers } from './job-run.ts';
 import type { Log } from './log.ts';
+import { LoadWatch } from './process-load.ts';
 import { stuckQueues, stuckSeconds, type QueueStanding } from './progress.ts';
 import { Relay } from './publish.ts';
 import { Reaper } from './reap.ts';
+import { Tally } from './tally.ts';
 
 export interface EngineTerms {
   /** For the jobs themselves. */
@@ -38,16 +40,19 @@ export class JobEngine {
   private readonly relay: Relay;
   private readonly heartbeat: Heartbeat;
   private readonly reaper: Reaper;
+  private readonly tally: Tally;
+  private readonly load = new LoadWatch();
   private reporter: NodeJS.Timeout | undefined;
   private readonly mendedAt = new Map<QueueName, number>();
   private stopping: Promise<void> | null = null;
 
   constructor(private readonly terms: EngineTerms) {
     const { database, upkeep, bull, handlers, leaseSeconds, log } = terms;
+    this.tally = new Tally(upkeep, log);
     this.relay = new Relay(upkeep, bull, log, queues);
-    this.consumer = new Consumer(database, handlers, leaseSeconds, log, (carrier, waitedMs) => this.relay.claimed(carrier, waitedMs), (queue) => this.relay.settled(queue));
+    this.consumer = new Consumer(database, handlers, leaseSeconds, log, (carrier, waitedMs) => this.relay.claimed(carrier, waitedMs), (queue) => this.relay.settled(queue), this.tally);
     this.heartbeat = new Heartbeat(upkeep, this.consumer.running, leaseSeconds, log);
-    this.reaper = new Reaper(upkeep, bull, log, () => this.relay.wake());
+    this.reaper = new Reaper(upkeep, bull, log, () => this.relay.wake(), this.tally);
     bull.whenErring((queue, error) => log.debug({ queue, error: error.message }, 'queue error'));
     terms.listener
       .on({ channel: outboxChannel, onNotify: () => this.relay.wake(), onListening: () => this.relay.wake() })
@@ -63,6 +68,8 @@ export class JobEngine {
     this.relay.start();
     this.heartbeat.start();
     this.reaper.start();
+    this.tally.start();
+    this.load.start();
     void this.report(processId);
   }
 
@@ -87,7 +94,8 @@ export class JobEngine {
     const leases = [...this.consumer.unfinished, ...this.consumer.running.values()];
     await handBack(upkeep, leases).catch((error: Error) => log.warn({ error: error.message, jobs: leases.length }, 'jobs not handed back: their leases will run out'));
     this.heartbeat.stop();
-    await Promise.race([stopped, pause(500)]);
+    this.load.stop();
+    await Promise.race([Promise.all([stopped, this.tally.stop()]), pause(500)]);
   }
 
   private async allEnded(ms: number): Promise<void> {
@@ -117,7 +125,7 @@ export class JobEngine {
     const stuck = stuckQueues(await this.standings());
     if (isQueueReachable) for (const queue of stuck) this.mend(queue as QueueName);
     const notes = [isQueueReachable ? null : 'Redis does not answer', stuck.length === 0 ? null : `nothing moves in ${stuck.join(', ')}`];
-    return { isProgressing: stuck.length === 0, isQueueReachable, note: notes.filter((note) => note !== null).join('; ') || null, running: this.consumer.running.size };
+    return { isProgressing: stuck.length === 0, isQueueReachable, note: notes.filter((note) => note !== null).join('; ') || null, running: this.consumer.running.size, process: this.load.look() };
   }
 
   /** The server answers, jobs wait, slots are free: then it is the client that brings nothing. */

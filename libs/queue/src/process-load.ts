@@ -1,9 +1,9 @@
-import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { ProcessLoad } from '@mainstay/persistence';
 
 /** Looks at what this process uses of the machine. */
 export class LoadWatch {
-  private readonly delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
+  private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   start(): void {
     this.delay.enable();

@@ -2,6 +2,7 @@ import type { QueueName } from '@mainstay/domain';
 import { asEngine, reapExpired, tryLock, unclaimed, type Database, type Transaction } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import type { Log } from './log.ts';
+import type { Tally } from './tally.ts';
 
 const everyMs = 2000;
 
@@ -16,6 +17,7 @@ export class Reaper {
     private readonly bull: BullQueues,
     private readonly log: Log,
     private readonly onReaped: () => void,
+    private readonly tally: Tally,
   ) {}
 
   start(): void {
@@ -42,7 +44,10 @@ export class Reaper {
 
   private async takeBack(): Promise<void> {
     const reaped = (await this.alone('silent workers', (tx) => reapExpired(tx))) ?? [];
-    for (const { id, kind, state, attempts } of reaped) this.log.warn({ job: id, kind, attempt: attempts, state }, 'job of a silent worker taken back');
+    for (const { id, kind, queue, state, attempts } of reaped) {
+      this.tally.lost(queue, state === 'dead' ? 'dead' : 'again');
+      this.log.warn({ job: id, kind, attempt: attempts, state }, 'job of a silent worker taken back');
+    }
     if (reaped.length > 0) this.onReaped();
   }
 

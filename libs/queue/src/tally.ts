@@ -1,5 +1,8 @@
 import { addTallies, outcomes, type Database, type QueueTally, type TalliedOutcome } from '@mainstay/persistence';
 import { Histogram, slowBounds } from '@mainstay/telemetry';
+import type { Log } from './log.ts';
+
+const everyMs = 2000;
 
 /** What this worker has counted of one queue and not yet written down. */
 interface QueueCounts {
@@ -14,8 +17,24 @@ interface QueueCounts {
  */
 export class Tally {
   private readonly byQueue = new Map<string, QueueCounts>();
+  private timer: NodeJS.Timeout | undefined;
+  private writing: Promise<void> | null = null;
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly log: Log,
+  ) {}
+
+  start(): void {
+    this.timer = setInterval(() => (this.writing ??= this.write()), everyMs).unref();
+  }
+
+  /** Writes down what is left. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.writing;
+    await this.write();
+  }
 
   claimed(queue: string, waitedSeconds: number): void {
     this.of(queue).wait.observe(waitedSeconds);
@@ -27,14 +46,21 @@ export class Tally {
     ended[outcome] += 1;
   }
 
+  /** An attempt whose worker fell silent: nobody knows how long it took. */
+  lost(queue: string, outcome: TalliedOutcome): void {
+    this.of(queue).ended[outcome] += 1;
+  }
+
   /** Writes the counts down and begins anew. What could not be written is kept for the next time. */
-  async write(): Promise<void> {
+  private async write(): Promise<void> {
     const tallies = this.take();
     try {
       await addTallies(this.database, tallies);
     } catch (error) {
       this.putBack(tallies);
-      throw error;
+      this.log.debug({ error: (error as Error).message }, 'tallies not written');
+    } finally {
+      this.writing = null;
     }
   }
 

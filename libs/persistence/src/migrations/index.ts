@@ -15,7 +15,8 @@ import { oauthTables } from './0044-oauth.ts';
 import { keyTables } from './0046-keys.ts';
 import { refreshAtOnce } from './0047-refresh.ts';
 import { lanes } from './0050-lanes.ts';
+import { figures } from './0068-figures.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, figures];
