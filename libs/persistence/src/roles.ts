@@ -38,13 +38,15 @@ export const roles: readonly Role[] = [
   { name: 'mainstay_extensions', inherits: false },
   // Whose our views in schema mainstay are, and what is behind them: row policies apply to it, and decide what is one's own.
   { name: 'mainstay_viewer', inherits: false },
+  // Whose the triggers are that write down events for webhooks: it may add an event and nothing else, whatever a filter calls.
+  { name: 'mainstay_watcher', inherits: false },
   {
     name: 'supabase_auth_admin',
     isLogin: true,
     inherits: false,
     settings: { search_path: 'auth', statement_timeout: `'8s'`, ...requestLimits },
   },
-  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'mainstay_viewer'] },
+  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'mainstay_watcher', 'mainstay_viewer'] },
 
   // The services' logins: a function can always RESET ROLE to its login's powers, so each login has few.
   {

@@ -76,4 +76,7 @@ async function makeEventTriggers(admin: Administrator): Promise<void> {
   const note = `${admin.server.login} may not create event triggers: after a change of the schema, NOTIFY pgrst, 'reload schema' must be said.`;
   if (!known.includes('mainstay_ddl')) await admin.attempt('create event trigger mainstay_ddl on ddl_command_end execute function mainstay_internal.tell_ddl()', note);
   if (!known.includes('mainstay_drop')) await admin.attempt('create event trigger mainstay_drop on sql_drop execute function mainstay_internal.tell_drop()', note);
+  const lost = `${admin.server.login} may not create event triggers: webhooks do not follow a table whose columns are renamed.`;
+  if (!known.includes('mainstay_watch_ddl')) await admin.attempt('create event trigger mainstay_watch_ddl on ddl_command_end execute function mainstay_internal.watch_ddl()', lost);
+  if (!known.includes('mainstay_watch_drop')) await admin.attempt('create event trigger mainstay_watch_drop on sql_drop execute function mainstay_internal.watch_drop()', lost);
 }

@@ -16,6 +16,9 @@ import { keyTables } from './0046-keys.ts';
 import { refreshAtOnce } from './0047-refresh.ts';
 import { lanes } from './0050-lanes.ts';
 import { figures } from './0068-figures.ts';
+import { webhookTables } from './0058-webhooks.ts';
+import { watches } from './0059-watches.ts';
+import { announcements } from './0060-announcements.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
