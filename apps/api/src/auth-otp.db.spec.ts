@@ -397,6 +397,18 @@ describe('changes of an account', () => {
     expect((await change({ current_password: password, nonce: code })).status).toBe(200);
   });
 
+  it.each([
+    ['a code', async (email: string) => (await verify({ email, token: (await newest(email)).code, type: 'recovery' })).body.access_token],
+    ['a link', async (email: string) => fragmentOf(await follow((await newest(email)).link))['access_token']],
+  ] as [string, (email: string) => Promise<string>][])('whoever comes by %s because the password is forgotten is not asked for it', async (_, enter) => {
+    const strict = await startApp({ ...open, GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD: 'true' });
+    const { email } = await confirmed();
+    await post('/recover', { email });
+    expect((await call('PUT', '/user', { password: 'another one' }, { bearer: await enter(email), on: strict })).status).toBe(200);
+    const { access_token: bearer } = (await signIn(email, 'another one')).body;
+    expect(await call('PUT', '/user', { password: 'and one more' }, { bearer, on: strict })).toMatchObject({ status: 400, body: { code: 'current_password_required' } });
+  });
+
   it('with a second factor, neither password nor address changes without it', async () => {
     const { access, id } = await confirmed();
     await database.admin.rows(`insert into auth.mfa_factors (id, user_id, factor_type, status, created_at, updated_at) values (gen_random_uuid(), $1, 'totp', 'verified', now(), now())`, [id]);

@@ -17,5 +17,5 @@ export function notYetHere(path: string): Fault | null {
 /** The fault for a `grant_type` that is not served. */
 export function refusedGrant(grantType: string): Fault {
   if (grantType === 'web3') return fault('web3_provider_disabled');
-  return fault('validation_failed', { message: `unsupported_grant_type: grant_type must be password, refresh_token, pkce or id_token, not "${grantType}"` });
+  return fault('invalid_credentials', { message: 'unsupported_grant_type' });
 }

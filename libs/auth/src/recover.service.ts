@@ -37,6 +37,7 @@ export class Recover {
   ) {}
 
   async recover(request: RecoverRequest, device: Device): Promise<object> {
+    if (!this.settings.emailEnabled) throw fault('email_provider_disabled', { message: 'Email logins are disabled' });
     if (request.email === '') throw fault('validation_failed', { message: 'Password recovery requires an email' });
     const email = parseEmail(request.email);
     const { proof, redirectTo } = this.way(request);

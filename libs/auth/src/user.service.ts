@@ -1,5 +1,5 @@
 import type { Settings } from '@mainstay/config';
-import { type Account, type Accounts, type Device, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
+import { listMethods, type Account, type Accounts, type Device, type Metadata, type OpenAccounts, type User } from '@mainstay/persistence';
 import { audit } from './audit.ts';
 import { fault } from './faults.ts';
 import { parseChallenge, type CodeChallenge } from './flow-states.ts';
@@ -50,6 +50,9 @@ interface Plan {
 
 /** A session this young needs no nonce for a new password. */
 const freshSessionMs = 24 * 3_600_000;
+
+/** How a session began that a mailbox or a number opened, by the words of `amr`. */
+const recoveryMethods = ['otp', 'magiclink', 'recovery'];
 
 /** What a user sees and changes of the account. */
 export class UserService {
@@ -104,7 +107,7 @@ export class UserService {
     // Its owner has to be told that an address is taken; nobody may ask for many.
     if (newEmail !== null || newPhone !== null) await this.limits.request('otp', device);
     await this.refuseTaken(newEmail, newPhone);
-    if (newEmail !== null && !this.settings.mailerAutoconfirm) {
+    if (newEmail !== null && !this.takesAtOnce(user)) {
       await this.limits.mail('email_change', user.id);
       await this.limits.mail('email_change', newEmail);
     }
@@ -117,17 +120,23 @@ export class UserService {
     if (phone !== null && (await this.accounts.findByPhone(phone)) !== null) throw fault('phone_exists', { message: 'A user with this phone number has already been registered' });
   }
 
-  private async newHash({ account }: SignedIn, password: string, { currentPassword, email, phone }: UserChanges, device: Device): Promise<string> {
-    const { user } = account;
+  private async newHash(signedIn: SignedIn, password: string, { currentPassword, email, phone }: UserChanges, device: Device): Promise<string> {
+    const { user } = signedIn.account;
     if (user.isAnonymous && (user.email ?? '') === '' && (user.phone ?? '') === '' && email === '' && phone === '') {
       throw fault('validation_failed', { status: 422, message: 'Updating password of an anonymous user without an email or phone is not allowed' });
     }
     await this.rules.refuseWeak(password);
     const stored = user.encryptedPassword ?? null;
-    if (this.settings.currentPasswordForPassword && stored !== null) await this.refuseWrongCurrent(user, stored, currentPassword, device);
+    if (this.settings.currentPasswordForPassword && stored !== null && !(await this.isRecovery(signedIn))) await this.refuseWrongCurrent(user, stored, currentPassword, device);
     const { isRight } = await this.passwords.verify(password, stored);
     if (isRight) throw fault('same_password');
     return this.passwords.hash(password);
+  }
+
+  /** A session that a mail or a message opened: whoever has forgotten the password cannot be asked for it. */
+  private async isRecovery({ session }: SignedIn): Promise<boolean> {
+    const methods = session === null ? [] : await listMethods(this.accounts, session.id);
+    return methods.some((method) => recoveryMethods.includes(method));
   }
 
   private async refuseWrongCurrent(user: User, stored: string, current: string | null, device: Device): Promise<void> {
@@ -160,9 +169,14 @@ export class UserService {
     if (!isRight) throw fault('reauthentication_not_valid');
   }
 
-  /** With confirmation on, the new address waits in `new_email` until it has shown that it answers. */
+  /** An anonymous account signs up by its first address; whoever has one shows that a new one is theirs, whatever sign-ups need. */
+  private takesAtOnce({ isAnonymous }: User): boolean {
+    return isAnonymous && this.settings.mailerAutoconfirm;
+  }
+
+  /** The new address waits in `new_email` until it has shown that it answers. */
   private async changeEmail(tx: OpenAccounts, account: Account, email: string, proof: CodeChallenge | null, redirectTo: string): Promise<Account> {
-    if (this.settings.mailerAutoconfirm) return takeNewEmail(tx, account, email);
+    if (this.takesAtOnce(account.user)) return takeNewEmail(tx, account, email);
     account.user.emailChange = email;
     await this.recover.postEmailChange(tx, account.user, { redirectTo: redirectTarget(this.settings, redirectTo), proof });
     return account;

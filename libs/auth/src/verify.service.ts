@@ -58,7 +58,7 @@ export class Verify {
     private readonly tokens: OneTimeTokens,
     private readonly flows: FlowStates,
     private readonly limits: Limits,
-    private readonly settings: Pick<Settings, 'secureEmailChange'>,
+    private readonly settings: Pick<Settings, 'secureEmailChange' | 'mailerAutoconfirm'>,
   ) {}
 
   /** A code that was typed in, or the hash of a link that an application took apart. */
@@ -153,7 +153,7 @@ export class Verify {
     const { user } = account;
     const newEmail = user.emailChange ?? '';
     if (newEmail === '') throw fault('otp_expired');
-    const isOther = user.emailChangeConfirmStatus === 0 && this.settings.secureEmailChange && (user.email ?? '') !== '';
+    const isOther = user.emailChangeConfirmStatus === 0 && this.settings.secureEmailChange && !this.settings.mailerAutoconfirm && (user.email ?? '') !== '';
     if (isOther) {
       user.emailChangeConfirmStatus = 1;
       return 'half';

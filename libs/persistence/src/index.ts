@@ -48,7 +48,7 @@ export {
   addApiKey, addSigningKey, countApiKeys, keysChannel, listApiKeys, listKeyDigests, listSigningKeys, lockSigningKeys, revokeApiKey, revokeSettingKey, roleStanding, setSigningState,
   type ApiKey, type ApiKeyDraft, type KeptSigningKey, type SigningKeyState,
 } from './keys.ts';
-export { listSessions, sessionStanding, type KeptSession, type SessionStanding } from './sessions.ts';
+export { listMethods, listSessions, sessionStanding, type KeptSession, type SessionStanding } from './sessions.ts';
 export {
   addChallenge, addFactor, countRecoveryCodes, dropFactor, dropUnverifiedFactors, endLowSessions, keepRecoveryCodes, listFactorCredentials, listFactors, lockChallenge, lockFactor, lowerSessions, raiseSession,
   renameFactor, sealFactor, spendChallenge, spendRecoveryCode, takeStep, verifyFactor, type Factor, type FactorChallenge, type FactorDraft, type FactorType, type FactorWithSecret,

@@ -31,6 +31,12 @@ export async function listSessions(tx: Runner, userId: string): Promise<KeptSess
   return rows.map((row) => ({ ...row, created_at: new Date(row.created_at), last_used_at: new Date(row.last_used_at) }));
 }
 
+/** By what a session was earned, as `amr` names it. */
+export async function listMethods(tx: Runner, sessionId: string): Promise<string[]> {
+  const rows = await tx.rows<{ method: string }>('select authentication_method as method from auth.mfa_amr_claims where session_id = $1::uuid', [sessionId]);
+  return rows.map(({ method }) => method);
+}
+
 /** How old a session is, by the database's clock. */
 export async function sessionStanding(tx: Runner, sessionId: string): Promise<SessionStanding> {
   const [row] = await tx.rows<SessionStanding>(
