@@ -5,16 +5,16 @@ import type { FastifyRequest } from 'fastify';
 import { deviceOf } from './auth-device.ts';
 import { ChallengeInput, EnrollInput, FactorVerifyInput, RecoveryCodeInput, RecoveryCodesInput } from './auth-factors.inputs.ts';
 import { AuthHeaders } from './auth-version.ts';
+import { BearerGuard } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { readInput } from './auth.inputs.ts';
 import { Asker } from './caller.guard.ts';
-import { PersonalGuard } from './personal.guard.ts';
 
 /** Second factors of whoever is signed in, as `supabase.auth.mfa` speaks of them. */
 @Controller('auth/v1/factors')
 @UseFilters(AuthFilter)
 @UseInterceptors(AuthHeaders)
-@UseGuards(PersonalGuard)
+@UseGuards(BearerGuard)
 export class AuthFactorsController {
   constructor(
     private readonly sessions: Sessions,

@@ -6,7 +6,11 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { AuthAdminController } from './auth-admin.controller.ts';
+import { AuthFactorsController } from './auth-factors.controller.ts';
 import { AuthOAuthAdminController, AuthOAuthController } from './auth-oauth.controller.ts';
+import { AuthOtpController } from './auth-otp.controller.ts';
+import { AuthPasskeysController } from './auth-passkeys.controller.ts';
+import { AuthProvidersController } from './auth-providers.controller.ts';
 import { AuthController, AuthNotYetController, JwksController } from './auth.controller.ts';
 import { startQuickAuth } from './quick-auth.ts';
 
@@ -45,7 +49,7 @@ afterAll(async () => {
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
   const settings = readSettings({ ...database.environment, ...secrets, SITE_URL: 'https://site.test', ...more });
-  const started = await startQuickAuth(settings, [AuthController, AuthAdminController, AuthOAuthController, AuthOAuthAdminController, JwksController, AuthNotYetController]);
+  const started = await startQuickAuth(settings, [AuthController, AuthAdminController, AuthOtpController, AuthFactorsController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, JwksController, AuthNotYetController]);
   apps.push(started);
   return started;
 }
@@ -326,6 +330,43 @@ describe('a token that an application holds', () => {
     expect((await call('POST', '/oauth/token', form(client, { grant_type: 'refresh_token', refresh_token: body.refresh_token }))).body.error).toBe('invalid_grant');
     expect((await call('GET', '/user/oauth/grants', undefined, own)).body).toEqual([]);
     expect((await details(await bring(client), user.access)).body).toHaveProperty('client');
+  });
+});
+
+describe('what an application may do with the account of its user', () => {
+  const id = randomUUID();
+  let access: string;
+
+  beforeAll(async () => {
+    const client = await register();
+    access = (await exchange(client, await codeFor(client, (await person()).access))).body.access_token;
+  });
+
+  it.each([
+    ['PUT', '/user', { password: 'a door of its own' }], ['PUT', '/user', { email: 'its@own.test' }], ['GET', '/reauthenticate'], ['POST', '/logout'], ['POST', '/logout?scope=others'],
+    ['GET', '/user/identities/authorize?provider=github'], ['DELETE', `/user/identities/${id}`], ['GET', '/user/sessions'], ['DELETE', `/user/sessions/${id}`],
+    ['GET', '/user/oauth/grants'], ['DELETE', `/user/oauth/grants?client_id=${id}`], ['GET', '/oauth/authorizations/x'], ['POST', '/oauth/authorizations/x/consent', { action: 'approve' }],
+    ['POST', '/factors', { factor_type: 'totp' }], ['POST', `/factors/${id}/challenge`, {}], ['POST', `/factors/${id}/verify`, {}], ['DELETE', `/factors/${id}`], ['POST', '/factors/recovery-codes', {}],
+    ['POST', '/passkeys/registration/options', {}], ['POST', '/passkeys/registration/verify', {}], ['GET', '/passkeys'], ['DELETE', `/passkeys/${id}`],
+    ['POST', '/token?grant_type=id_token', { provider: 'google', id_token: 'x', link_identity: true }],
+  ] as [string, string, object?][])('%s %s it may not', async (...[method, path, body]) => {
+    expect(await call(method, path, body, { bearer: access })).toMatchObject({ status: 403, body: { code: 'no_authorization', message: 'OAuth clients are not allowed to perform these actions' } });
+  });
+
+  it('it may read who its user is, and give the token back', async () => {
+    expect([(await call('GET', '/user', undefined, { bearer: access })).status, (await call('GET', '/oauth/userinfo', undefined, { bearer: access })).status]).toEqual([200, 200]);
+    expect((await call('POST', '/logout?scope=local', undefined, { bearer: access })).status).toBe(204);
+    expect((await call('GET', '/user', undefined, { bearer: access })).status).toBe(403);
+  });
+
+  it('a hook of the project cannot take the application out of its token', async () => {
+    await database.admin.rows(`create function public.forget_application(event jsonb) returns jsonb language sql as $$ select jsonb_build_object('claims', (event -> 'claims') - 'client_id' - 'scope') $$`);
+    await database.admin.rows('grant execute on function public.forget_application to supabase_auth_admin');
+    const on = await startApp({ GOTRUE_OAUTH_SERVER_ENABLED: 'true', GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_ENABLED: 'true', GOTRUE_HOOK_CUSTOM_ACCESS_TOKEN_URI: 'pg-functions://postgres/public/forget_application' });
+    const client = await register();
+    const code = await codeFor(client, (await person()).access);
+    const { body } = await call('POST', '/oauth/token', form(client, { grant_type: 'authorization_code', code, redirect_uri: callback, code_verifier: verifier }), { on });
+    expect(decodeJwt(body.access_token)).toMatchObject({ client_id: client.client_id, scope: 'openid email' });
   });
 });
 

@@ -5,11 +5,11 @@ import type { FastifyRequest } from 'fastify';
 import { deviceOf } from './auth-device.ts';
 import { PasskeyInput, PasskeyNameInput } from './auth-factors.inputs.ts';
 import { AuthHeaders } from './auth-version.ts';
+import { BearerGuard } from './auth.controller.ts';
 import { AuthFilter } from './auth.filter.ts';
 import { readInput } from './auth.inputs.ts';
 import { Asker, KeyGuard } from './caller.guard.ts';
 import { CaptchaGuard } from './captcha.guard.ts';
-import { PersonalGuard } from './personal.guard.ts';
 
 /** Passkeys: kept by whoever is signed in, and signed in with by whoever holds one. */
 @Controller('auth/v1/passkeys')
@@ -23,14 +23,14 @@ export class AuthPasskeysController {
 
   @Post('registration/options')
   @HttpCode(200)
-  @UseGuards(PersonalGuard)
+  @UseGuards(BearerGuard)
   async registrationOptions(@Asker() caller: Caller): Promise<object> {
     return this.passkeys.registrationOptions(await this.sessions.signedIn(caller));
   }
 
   @Post('registration/verify')
   @HttpCode(200)
-  @UseGuards(PersonalGuard)
+  @UseGuards(BearerGuard)
   async register(@Asker() caller: Caller, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
     const answer = answerOf(body);
     return this.passkeys.register(await this.sessions.signedIn(caller), answer, deviceOf(request));
@@ -52,13 +52,13 @@ export class AuthPasskeysController {
   }
 
   @Get()
-  @UseGuards(PersonalGuard)
+  @UseGuards(BearerGuard)
   async list(@Asker() caller: Caller): Promise<object[]> {
     return this.passkeys.list(await this.sessions.signedIn(caller));
   }
 
   @Patch(':id')
-  @UseGuards(PersonalGuard)
+  @UseGuards(BearerGuard)
   async rename(@Asker() caller: Caller, @Param('id') id: string, @Body() body: unknown, @Req() request: FastifyRequest): Promise<object> {
     const { friendly_name: friendlyName } = readInput(PasskeyNameInput, body);
     return this.passkeys.rename(await this.sessions.signedIn(caller), id, friendlyName, deviceOf(request));
@@ -66,7 +66,7 @@ export class AuthPasskeysController {
 
   @Delete(':id')
   @HttpCode(204)
-  @UseGuards(PersonalGuard)
+  @UseGuards(BearerGuard)
   async remove(@Asker() caller: Caller, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
     await this.passkeys.remove(await this.sessions.signedIn(caller), id, deviceOf(request));
   }

@@ -1,4 +1,4 @@
-import { askedCredentials, authFault, Callers, describeSettings, KeyStore, notYetHere, OAuthFault, Providers, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope } from '@mainstay/auth';
+import { askedCredentials, authFault, Callers, describeSettings, KeyStore, notYetHere, OAuthFault, Providers, refusedGrant, Sessions, SignIn, SignUp, UserService, type LogoutScope, type SignedIn } from '@mainstay/auth';
 import type { Settings } from '@mainstay/config';
 import type { Caller } from '@mainstay/domain';
 import { All, Body, Controller, Get, Header, HttpCode, Inject, Injectable, Post, Put, Query, Req, UseFilters, UseGuards, UseInterceptors, type ExecutionContext } from '@nestjs/common';
@@ -23,9 +23,17 @@ export class BearerGuard extends CallerGuard {
     const request = context.switchToHttp().getRequest<AskedRequest>();
     if (askedCredentials(request).bearer === null) throw authFault('no_authorization');
     await super.canActivate(context);
-    if (typeof request.caller.claims['client_id'] === 'string' && !isForApplications(request)) throw authFault('no_authorization', { status: 403, message: 'OAuth clients are not allowed to perform these actions' });
+    if (!isForApplications(request)) refuseApplication(request.caller);
     return true;
   }
+}
+
+/**
+ * An application that acts for its user (OAuth) changes nothing of the account: it could stay for ever by a passkey or a password of its own.
+ * @throws Fault `no_authorization`
+ */
+function refuseApplication({ claims }: Caller): void {
+  if (claims['client_id'] !== undefined) throw authFault('no_authorization', { status: 403, message: 'OAuth clients are not allowed to perform these actions' });
 }
 
 /** What an application may do with a token that its user granted it: read who they are, and give the token back. */
@@ -73,8 +81,13 @@ export class AuthController {
   private async withIdToken({ id_token: idToken, access_token: accessToken, client_id: clientId, link_identity: isLinking, provider, nonce, issuer }: IdTokenInput, request: FastifyRequest): Promise<object> {
     const credentials = askedCredentials(request);
     if (isLinking && credentials.bearer === null) throw new OAuthFault('invalid request', 'Linking requires a valid user authentication');
-    const linkTo = isLinking ? await this.sessions.signedIn(await this.callers.prove(credentials)) : null;
+    const linkTo = isLinking ? await this.linking(await this.callers.prove(credentials)) : null;
     return this.providers.withIdToken({ provider, idToken, accessToken, nonce, issuer, clientId }, linkTo, redirectOf(request, this.settings), deviceOf(request));
+  }
+
+  private linking(caller: Caller): Promise<SignedIn> {
+    refuseApplication(caller);
+    return this.sessions.signedIn(caller);
   }
 
   @Get('user')

@@ -17,8 +17,13 @@ export async function customClaims(hooks: Hooks, session: SessionFacts, claims: 
   if (typeof changed !== 'object' || changed === null || Array.isArray(changed)) throw unfit(['- (root): claims is required']);
   const wrong = [...missing(changed as Claims), ...mistyped(changed as Claims)];
   if (wrong.length > 0) throw unfit(wrong);
-  // Whose token it is and how long it may be used is not the hook's to say.
-  return { ...(changed as Claims), sub: claims['sub'], session_id: claims['session_id'], iat: claims['iat'], exp: Math.min(Number((changed as Claims)['exp']), Number(claims['exp'])) };
+  // Whose token it is, for which application, and how long it may be used is not the hook's to say.
+  const { client_id: _client, scope: _scope, ...rest } = changed as Claims;
+  return { ...rest, ...applicationOf(claims), sub: claims['sub'], session_id: claims['session_id'], iat: claims['iat'], exp: Math.min(Number((changed as Claims)['exp']), Number(claims['exp'])) };
+}
+
+function applicationOf({ client_id: clientId, scope }: Claims): Claims {
+  return clientId === undefined ? {} : { client_id: clientId, scope };
 }
 
 function missing(claims: Claims): string[] {
