@@ -1,24 +1,33 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Settings } from '@mainstay/config';
+import type { Exposition } from './metrics/exposition.ts';
 import type { Readiness } from './readiness.ts';
 
-/** PostgREST's port for health checks: `/live` tells that the process is there, `/ready` that it can answer. Bodies are empty. */
-export async function startAdminServer({ adminHost, adminPort }: Pick<Settings, 'adminHost' | 'adminPort'>, readiness: Readiness): Promise<Server | null> {
+/**
+ * PostgREST's port for operators: `/live` tells that the process is there, `/ready` that it can answer, both without a body;
+ * `/metrics` is for Prometheus. Nobody is asked for a key, so the port is for an inner network.
+ */
+export async function startAdminServer({ adminHost, adminPort }: Pick<Settings, 'adminHost' | 'adminPort'>, readiness: Readiness, metrics: Exposition): Promise<Server | null> {
   if (adminPort === null) return null;
   const server = createServer((request, response) => {
-    void statusOf(request.url ?? '/', readiness).then((status) => response.writeHead(status).end());
+    answer(request.url?.split('?')[0] ?? '/', readiness, metrics, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(adminPort, adminHost, resolve));
   return server;
 }
 
-async function statusOf(url: string, readiness: Readiness): Promise<number> {
-  switch (url.split('?')[0]) {
+async function answer(path: string, readiness: Readiness, metrics: Exposition, response: ServerResponse): Promise<void> {
+  switch (path) {
     case '/live':
-      return 200;
+      response.writeHead(200).end();
+      return;
     case '/ready':
-      return (await readiness.report()).status === 'ok' ? 200 : 503;
+      response.writeHead((await readiness.report()).status === 'ok' ? 200 : 503).end();
+      return;
+    case '/metrics':
+      response.writeHead(200, { 'content-type': metrics.contentType }).end(await metrics.text());
+      return;
     default:
-      return 404;
+      response.writeHead(404).end();
   }
 }

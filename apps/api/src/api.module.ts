@@ -5,6 +5,7 @@ import type { Settings } from '@mainstay/config';
 import { makeDatabase, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
 import { BatchService, cursorKeyOf, RestService, SchemaKeeper, streamTermsOf } from '@mainstay/rest';
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { AuthAdminController } from './auth-admin.controller.ts';
 import { AuthFactorsAdminController } from './auth-factors-admin.controller.ts';
 import { AuthFactorsController } from './auth-factors.controller.ts';
@@ -26,6 +27,10 @@ import { JobsController } from './jobs.controller.ts';
 import { KeysController } from './keys.controller.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
+import { Exposition } from './metrics/exposition.ts';
+import { processesOf, queuesOf } from './metrics/house-figures.ts';
+import { makeExposition } from './metrics/make-exposition.ts';
+import { MetricsController } from './metrics/metrics.controller.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
 import { keepSchema } from './postgrest.module.ts';
 import { Readiness } from './readiness.ts';
@@ -56,7 +61,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -90,6 +95,7 @@ function services(settings: Settings): Provider[] {
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
+    { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database) => makeExposition(host, rest, [queuesOf(database), processesOf(database)]) },
   ];
 }
 

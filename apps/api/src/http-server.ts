@@ -5,8 +5,12 @@ import { takeBodies } from './body.ts';
 import { allowCrossOrigin, allowCrossOriginAsPostgrest, bringBackTrace } from './cors.ts';
 import { edgeFault } from './edge-faults.ts';
 import { LiveSettings } from './live-settings.ts';
+import { HttpFigures } from './metrics/http-figures.ts';
 import { leadToMount } from './rest-path.ts';
 import { cutSlowReaders } from './slow-clients.ts';
+
+/** Under this name a server holds what it counts of its requests. */
+export const figuresOfServer = Symbol('figures');
 
 /** Fastify with the limits that slow, endless and crowding clients meet. */
 export function makeHttpServer(settings: Settings, live = new LiveSettings(settings)): FastifyAdapter {
@@ -30,6 +34,9 @@ export function makeHttpServer(settings: Settings, live = new LiveSettings(setti
   });
   const server = adapter.getInstance() as unknown as FastifyInstance;
   server.decorateRequest('caller', null);
+  const figures = new HttpFigures();
+  figures.watch(server);
+  server.decorate(figuresOfServer, figures);
   bringBackTrace(server, live);
   if (standsInForPostgrest(settings)) allowCrossOriginAsPostgrest(server, live);
   else allowCrossOrigin(server, live);

@@ -15,6 +15,7 @@ import { EdgeFilter } from './edge.filter.ts';
 import { readConfigFile, readEnvironment } from './environment.ts';
 import { makeHttpServer } from './http-server.ts';
 import { LiveSettings } from './live-settings.ts';
+import { Exposition } from './metrics/exposition.ts';
 import { PostgrestModule } from './postgrest.module.ts';
 import { Readiness } from './readiness.ts';
 
@@ -42,7 +43,7 @@ async function start(): Promise<void> {
   if (!isAlone) await serveConsole(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, fileURLToPath(new URL('../console', import.meta.url)));
   if (!isAlone) await serveDocs(app.getHttpAdapter().getInstance() as unknown as FastifyInstance);
   await listen(app, settings);
-  const admin = await startAdminServer(settings, app.get(Readiness));
+  const admin = await startAdminServer(settings, app.get(Readiness), app.get(Exposition));
   process.once('SIGTERM', () => admin?.close());
   process.on('disconnect', () => void app.close().finally(() => process.exit(0)));
   process.send?.('ready');

@@ -3,10 +3,13 @@ import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, type Database } from '@mainstay/persistence';
 import { cursorKeyOf, RestService, SchemaKeeper, streamTermsOf, termsSource } from '@mainstay/rest';
 import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import { AuthFilter } from './auth.filter.ts';
 import { EdgeFilter } from './edge.filter.ts';
 import { HealthController } from './health.controller.ts';
 import { LiveSettings } from './live-settings.ts';
+import { Exposition } from './metrics/exposition.ts';
+import { makeExposition } from './metrics/make-exposition.ts';
 import { Readiness } from './readiness.ts';
 import { RestController } from './rest.controller.ts';
 import { RestFilter } from './rest.filter.ts';
@@ -51,6 +54,7 @@ function services(settings: Settings): Provider[] {
     { provide: SchemaKeeper, inject: [database, Callers, LiveSettings], useFactory: (pool: Database, callers: Callers, live: LiveSettings) => keepSchema(settings, pool, callers, live) },
     { provide: RestService, inject: [database, SchemaKeeper], useFactory: (pool: Database, schema: SchemaKeeper) => new RestService(pool, schema, settings.dbAnonRole, { cursorKey: cursorKeyOf(settings), streams: streamTermsOf(settings) }) },
     { provide: Readiness, inject: [database, RestService], useFactory: (pool: Database, rest: RestService) => readiness(pool, rest) },
+    { provide: Exposition, inject: [HttpAdapterHost, RestService], useFactory: (host: HttpAdapterHost, rest: RestService) => makeExposition(host, rest) },
   ];
 }
 

@@ -1,0 +1,62 @@
+import { listProcessReports, readQueueFigures, readTallies, type Database } from '@mainstay/persistence';
+import { slowBounds } from '@mainstay/telemetry';
+import type { Source } from './exposition.ts';
+
+/** What is read from the database is kept for at least so long: any number of scrapes costs one reading. */
+const leastMs = 2000;
+/** And for so many times as long as the reading took: counting a backlog of millions takes at most a twentieth of a connection. */
+const restFactor = 20;
+
+/** Keeps what is dear to read for a time that grows with its cost. */
+export function kept<T>(read: () => Promise<T>, now: () => number = () => performance.now()): () => Promise<T> {
+  let reading: Promise<T> | null = null;
+  let freshUntil = 0;
+  return () => {
+    if (reading !== null && now() < freshUntil) return reading;
+    const began = now();
+    // Whoever asks meanwhile is given the same reading.
+    freshUntil = Infinity;
+    reading = read();
+    const ended = (): void => void (freshUntil = now() + Math.max(leastMs, (now() - began) * restFactor));
+    reading.then(ended, ended);
+    return reading;
+  };
+}
+
+/** How the queues stand, by a login that may read them. */
+export function queuesOf(database: Database): Source {
+  const read = kept(() => Promise.all([readQueueFigures(database), readTallies(database)]));
+  return async (samples) => {
+    const [queues, tallies] = await read();
+    for (const { queue, ...figures } of queues) {
+      samples.add('mainstay_queue_waiting', figures.waiting, { queue });
+      samples.add('mainstay_queue_scheduled', figures.scheduled, { queue });
+      samples.add('mainstay_queue_running', figures.running, { queue });
+      samples.add('mainstay_queue_oldest_seconds', Math.max(0, figures.oldestSeconds), { queue });
+      for (const state of ['failed', 'dead', 'cancelled'] as const) samples.add('mainstay_queue_kept', figures[state], { queue, state });
+    }
+    samples.add('mainstay_outbox_length', queues.reduce((sum, { unpublished }) => sum + unpublished, 0));
+    for (const { queue, what, counts, sum } of tallies) {
+      if (what === 'wait' || what === 'run') samples.histogram(`mainstay_job_${what}_seconds`, { bounds: slowBounds, counts: Float64Array.from(counts), sum }, { queue });
+      else samples.add('mainstay_jobs_ended_total', counts[0]!, { queue, outcome: what });
+    }
+  };
+}
+
+/** Which processes run, and what the workers say of themselves. */
+export function processesOf(database: Database): Source {
+  const read = kept(() => listProcessReports(database));
+  return async (samples) => {
+    const processes = await read();
+    for (const kind of ['api', 'worker'] as const) samples.add('mainstay_processes', processes.filter((each) => each.kind === kind).length, { kind });
+    for (const { id: worker, report } of processes) {
+      if (report === null) continue;
+      samples.add('mainstay_worker_running', report.running, { worker });
+      samples.add('mainstay_worker_is_progressing', report.isProgressing ? 1 : 0, { worker });
+      if (report.process === undefined) continue;
+      samples.add('mainstay_worker_resident_memory_bytes', report.process.residentBytes, { worker });
+      samples.add('mainstay_worker_cpu_seconds_total', report.process.cpuSeconds, { worker });
+      samples.add('mainstay_worker_event_loop_lag_seconds', report.process.lagSeconds, { worker });
+    }
+  };
+}
