@@ -34,6 +34,8 @@ export const roles: readonly Role[] = [
   // Owners. `supabase_admin` is the superuser of the embedded server; elsewhere it owns schemas and is nothing more.
   { name: 'supabase_storage_admin', inherits: false, settings: { search_path: 'storage' } },
   { name: 'supabase_realtime_admin', inherits: false },
+  // Whose database webhooks and pg_net's objects are: it may write down a request, and nothing outside of their schemas.
+  { name: 'supabase_functions_admin', inherits: false },
   // Whose our trusted extensions' functions are: it can do nothing, so neither can they.
   { name: 'mainstay_extensions', inherits: false },
   // Whose our views in schema mainstay are, and what is behind them: row policies apply to it, and decide what is one's own.
@@ -46,7 +48,7 @@ export const roles: readonly Role[] = [
     inherits: false,
     settings: { search_path: 'auth', statement_timeout: `'8s'`, ...requestLimits },
   },
-  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'mainstay_watcher', 'mainstay_viewer'] },
+  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'supabase_functions_admin', 'mainstay_watcher', 'mainstay_viewer'] },
 
   // The services' logins: a function can always RESET ROLE to its login's powers, so each login has few.
   {
@@ -70,7 +72,7 @@ export const roles: readonly Role[] = [
     name: 'postgres',
     isLogin: true,
     powers: ['createrole', 'createdb', 'replication', 'bypassrls'],
-    memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'pg_monitor', 'pg_signal_backend'],
+    memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'supabase_functions_admin', 'pg_monitor', 'pg_signal_backend'],
     adminOf: ['anon', 'authenticated', 'service_role', 'authenticator'],
     settings: { search_path: '"$user", public, extensions' },
   },

@@ -4,7 +4,7 @@ import { quoteName, type Administrator } from './administrator.ts';
  * All of them belong to `supabase_admin`: the Supabase CLI's `db reset` drops the schemas of others.
  * `graphql` and `pgsodium` stay empty: dumps of projects create extensions in them, and never the schemas.
  */
-const ownSchemas = ['auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql', 'graphql_public', 'pgsodium', 'mainstay', 'mainstay_internal'];
+const ownSchemas = ['auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql', 'graphql_public', 'pgsodium', 'net', 'supabase_functions', 'mainstay', 'mainstay_internal'];
 
 /** Extensions that Supabase has installed beforehand. They belong to `postgres`, since projects drop and make them anew. */
 const ownExtensions = ['pgcrypto', 'uuid-ossp', 'pg_stat_statements'];

@@ -81,6 +81,7 @@ describe('roles', () => {
     ['supabase_auth_admin', true, false, false, false, false, false, false],
     ['supabase_storage_admin', false, false, false, false, false, false, false],
     ['supabase_realtime_admin', false, false, false, false, false, false, false],
+    ['supabase_functions_admin', false, false, false, false, false, false, false],
     ['mainstay_api', true, false, false, false, false, false, false],
     ['mainstay_worker', true, false, false, false, false, false, false],
     ['mainstay_commands', true, false, false, false, false, false, false],
@@ -104,7 +105,7 @@ describe('roles', () => {
     ['supabase_auth_admin', [], []],
     [
       'postgres',
-      ['anon', 'authenticated', 'authenticator', 'pg_monitor', 'pg_signal_backend', 'service_role', 'supabase_auth_admin', 'supabase_realtime_admin', 'supabase_storage_admin'],
+      ['anon', 'authenticated', 'authenticator', 'pg_monitor', 'pg_signal_backend', 'service_role', 'supabase_auth_admin', 'supabase_functions_admin', 'supabase_realtime_admin', 'supabase_storage_admin'],
       ['anon', 'authenticated', 'authenticator', 'service_role'],
     ],
   ])('%s is a member of the right roles, and gives on the right ones', async (name, members, gives) => {

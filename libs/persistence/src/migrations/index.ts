@@ -19,7 +19,8 @@ import { figures } from './0068-figures.ts';
 import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
 import { announcements } from './0060-announcements.ts';
+import { net } from './0056-net.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, webhookTables, watches, announcements, figures];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, net, webhookTables, watches, announcements, figures];

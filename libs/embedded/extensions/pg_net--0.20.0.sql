@@ -1,0 +1,1 @@
+-- Nothing to make: the objects stand in schema net from the start.
