@@ -8,8 +8,8 @@ import { copyOutValues } from './copy-out.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
 import { roundTrip } from './round-trip.ts';
 import { openSession } from './session.ts';
-import { fetchLines } from './fetch-lines.ts';
 import { asSqlStep, asTransactionStep } from './sql-steps.ts';
+import { fetchLines } from './fetch-lines.ts';
 import type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
 
 export interface DatabaseOptions {
@@ -33,7 +33,6 @@ export interface RunTerms {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** PostgreSQL as one login sees it: a pool of connections, and the two ways to use one. */
 /** Every pool of this process that is not closed, for whoever tells how they are. */
 const open = new Set<Database>();
 
@@ -41,21 +40,22 @@ export function openDatabases(): readonly Database[] {
   return [...open];
 }
 
+/** PostgreSQL as one login sees it: a pool of connections, and the two ways to use one. */
 export class Database {
-  private readonly pool: pg.Pool;
   readonly name: string;
   readonly max: number;
   /** How long callers waited for a connection, in seconds. */
   readonly waits = new Histogram();
   /** How many waited in vain. */
   timeouts = 0;
+  private readonly pool: pg.Pool;
   private readonly acquireTimeoutSeconds: number;
   private readonly isPrepared: boolean;
 
   constructor(options: DatabaseOptions) {
-    this.acquireTimeoutSeconds = options.acquireTimeoutSeconds ?? 10;
     this.name = options.applicationName ?? 'mainstay';
     this.max = options.max;
+    this.acquireTimeoutSeconds = options.acquireTimeoutSeconds ?? 10;
     this.isPrepared = options.isPrepared ?? true;
     this.pool = new pg.Pool({
       ...options.connection,
@@ -71,8 +71,8 @@ export class Database {
     // for one that breaks between two statements of a transaction: the next statement tells.
     this.pool.on('error', () => {});
     this.pool.on('connect', (client) => client.on('error', () => {}));
-  }
     open.add(this);
+  }
 
   /**
    * Runs one statement as `session` says, in a transaction of its own and a single round trip.
@@ -161,8 +161,8 @@ export class Database {
 
   /** Closes every connection, once the running statements are done. */
   async close(): Promise<void> {
-    if (!this.pool.ended && !this.pool.ending) await this.pool.end();
     open.delete(this);
+    if (!this.pool.ended && !this.pool.ending) await this.pool.end();
   }
 
   private async acquire(signal?: AbortSignal): Promise<pg.PoolClient> {
@@ -173,8 +173,8 @@ export class Database {
   }
 
   private async connect(): Promise<pg.PoolClient> {
-    try {
     const askedAt = performance.now();
+    try {
       const client = await this.pool.connect();
       this.waits.observe((performance.now() - askedAt) / 1000);
       return client;
