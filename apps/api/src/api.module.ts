@@ -4,6 +4,7 @@ import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
 import { makeDatabase, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
 import { BatchService, cursorKeyOf, RestService, SchemaKeeper, streamTermsOf } from '@mainstay/rest';
+import { tracing } from '@mainstay/telemetry';
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AuthAdminController } from './auth-admin.controller.ts';
@@ -75,6 +76,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     await this.registered?.leave();
     await this.schema.close();
     await Promise.all([this.callers.close(), this.own.close()]);
+    await tracing()?.stop();
   }
 }
 

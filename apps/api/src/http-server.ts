@@ -8,6 +8,7 @@ import { LiveSettings } from './live-settings.ts';
 import { HttpFigures } from './metrics/http-figures.ts';
 import { leadToMount } from './rest-path.ts';
 import { cutSlowReaders } from './slow-clients.ts';
+import { traceRequests } from './trace-requests.ts';
 
 /** Under this name a server holds what it counts of its requests. */
 export const figuresOfServer = Symbol('figures');
@@ -37,6 +38,7 @@ export function makeHttpServer(settings: Settings, live = new LiveSettings(setti
   const figures = new HttpFigures();
   figures.watch(server);
   server.decorate(figuresOfServer, figures);
+  traceRequests(server);
   bringBackTrace(server, live);
   if (standsInForPostgrest(settings)) allowCrossOriginAsPostgrest(server, live);
   else allowCrossOrigin(server, live);

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { readSettings, SettingError, standsInForPostgrest, type Settings } from '@mainstay/config';
 import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
+import { startTracing } from '@mainstay/telemetry';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -18,6 +19,7 @@ import { LiveSettings } from './live-settings.ts';
 import { Exposition } from './metrics/exposition.ts';
 import { PostgrestModule } from './postgrest.module.ts';
 import { Readiness } from './readiness.ts';
+import { version } from './version.ts';
 
 try {
   await start();
@@ -31,6 +33,7 @@ try {
 async function start(): Promise<void> {
   await goAhead();
   const settings = readSettings(readEnvironment(process.env), ...configFile(process.argv[2]));
+  await startTracing(settings.otel, { serviceName: 'mainstay-api', version });
   const isAlone = standsInForPostgrest(settings);
   if (!isAlone && settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the api alone needs a database; `npm start` brings one.');
   // Somebody else's database is served as it is: nothing is written there.

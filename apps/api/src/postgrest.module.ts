@@ -2,6 +2,7 @@ import { ProofModule, Callers } from '@mainstay/auth';
 import type { Settings } from '@mainstay/config';
 import { makeDatabase, makeListener, type Database } from '@mainstay/persistence';
 import { cursorKeyOf, RestService, SchemaKeeper, streamTermsOf, termsSource } from '@mainstay/rest';
+import { tracing } from '@mainstay/telemetry';
 import { Inject, Logger, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AuthFilter } from './auth.filter.ts';
@@ -45,6 +46,7 @@ export class PostgrestModule implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.schema.close();
     await this.database.close();
+    await tracing()?.stop();
   }
 }
 

@@ -2,9 +2,11 @@ import 'reflect-metadata';
 import { readSettings, SettingError } from '@mainstay/config';
 import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
+import { startTracing, tracing } from '@mainstay/telemetry';
 import { NestFactory } from '@nestjs/core';
 import type { Logger } from 'pino';
 import { makeLog, NestLog } from './log.ts';
+import { version } from './version.ts';
 import { WorkerModule } from './worker.module.ts';
 import { Worker } from './worker.ts';
 
@@ -25,6 +27,7 @@ async function start(): Promise<void> {
   const settings = readSettings(process.env);
   if (settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the worker alone needs a database; `npm start` brings one.');
   if (settings.redisUrl === null) throw new SettingError('REDIS_URL is not set: the worker alone needs a Redis or Valkey; `npm start` brings one.');
+  await startTracing(settings.otel, { serviceName: 'mainstay-worker', version });
   const log = makeLog(settings.logLevel);
   surviveBull(log);
   for (const note of await prepareDatabase(settings)) log.warn({ note }, 'database prepared');
@@ -34,6 +37,7 @@ async function start(): Promise<void> {
   stopWhenAsked(async () => {
     await worker.stop();
     await app.close();
+    await tracing()?.stop();
   }, log);
   log.info({}, 'worker started');
   process.send?.('ready');

@@ -6,6 +6,7 @@ import { checkBody, checkHeaders, checkMethod } from './check-request.ts';
 import { Connections } from './connections.ts';
 import { Deadline } from './deadline.ts';
 import { failureOf } from './failure-of.ts';
+import { asOutwardStep } from './outward-step.ts';
 import { parseTarget, type Target } from './parse-target.ts';
 import { OutwardFailure, OutwardRefusal } from './refusals.ts';
 import { NameResolver, type LookUp } from './resolve-name.ts';
@@ -66,7 +67,11 @@ export class Outward {
   }
 
   /** @throws OutwardRefusal before anything is sent, OutwardFailure after */
-  async call(call: OutwardCall): Promise<OutwardAnswer> {
+  call(call: OutwardCall): Promise<OutwardAnswer> {
+    return asOutwardStep(call, (made) => this.callOnce(made));
+  }
+
+  private async callOnce(call: OutwardCall): Promise<OutwardAnswer> {
     const target = parseTarget(call.url);
     const request = { method: checkMethod(call.method), headers: checkHeaders(call.headers), body: checkBody(call.body), maxAnswerBytes: call.maxAnswerBytes };
     const began = performance.now();

@@ -1,4 +1,5 @@
 import { jobs, ownerOf, type Caller, type Claims, type JobKind, type PayloadOf } from '@mainstay/domain';
+import { asEnqueueStep } from './sql-steps.ts';
 import type { Transaction } from './statement.ts';
 
 /** For whom a job runs: its owner, and the role and claims to act as. The token itself is never kept. */
@@ -39,7 +40,11 @@ export function actingAs(caller: Caller): ActingAs {
  * Writes a job and its outbox row in the transaction of the caller: it runs if that commits, and only then.
  * Gives the job's id; of an open job with the same key (or of any with the same idempotency key), that one's.
  */
-export async function enqueue<K extends JobKind>(tx: Pick<Transaction, 'rows'>, kind: K, payload: PayloadOf<K>, terms: EnqueueTerms): Promise<string> {
+export function enqueue<K extends JobKind>(tx: Pick<Transaction, 'rows'>, kind: K, payload: PayloadOf<K>, terms: EnqueueTerms): Promise<string> {
+  return asEnqueueStep(kind, (trace) => enqueueOnce(tx, kind, payload, trace === null ? terms : { ...terms, trace }));
+}
+
+async function enqueueOnce<K extends JobKind>(tx: Pick<Transaction, 'rows'>, kind: K, payload: PayloadOf<K>, terms: EnqueueTerms): Promise<string> {
   const contract = jobs[kind];
   const key = terms.key === undefined ? contract.keyOf(payload as never) : terms.key;
   const [row] = await tx.rows<{ id: string }>(enqueueText, [

@@ -16,6 +16,12 @@ export function asTransactionStep<T>(work: () => Promise<T>): Promise<T> {
   return asStep('transaction', () => ({ kind: 'client', attributes: { 'db.system.name': 'postgresql', 'db.operation.name': 'TRANSACTION' } }), work);
 }
 
+/** Enqueues a job as a step of the trace under way; `work` is given the trace in which the job goes on. */
+export function asEnqueueStep<T>(kind: string, work: (trace: string | null) => Promise<T>): Promise<T> {
+  if (!isUnderWay()) return work(null);
+  return asStep(`enqueue ${kind}`, () => ({ kind: 'producer', attributes: { 'messaging.system': 'mainstay', 'messaging.operation.name': 'create', 'messaging.operation.type': 'create', 'mainstay.job.kind': kind } }), (step) => work(step!.traceparent));
+}
+
 function isUnderWay(): boolean {
   const traces = tracing();
   return traces !== null && traces.traceparent() !== null;

@@ -1,9 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Context, Span } from '@opentelemetry/api';
 import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace';
 import { readOtel, type OtelTerms, type OtelVariables } from './read-otel.ts';
 import { readTraceparent, writeTraceparent } from './traceparent.ts';
 import { setTracing, type Step, type StepKind, type StepTerms, type Tracing } from './tracing.ts';
+
+const mostMsToEnd = 1000;
 
 export interface TracingTerms {
   /** What this process is called where OTEL_SERVICE_NAME does not say. */
@@ -78,7 +81,8 @@ class OtelTracing implements Tracing {
 
   async stop(): Promise<void> {
     setTracing(null);
-    await this.provider.shutdown();
+    // A collector that does not answer must not keep the process.
+    await Promise.race([this.provider.shutdown().catch(() => {}), pause(mostMsToEnd, undefined, { ref: false })]);
   }
 
   private contextOf(traceparent: string | null): Context {
