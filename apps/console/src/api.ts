@@ -32,7 +32,7 @@ function detailsInWords(details: unknown): string | null {
 export const noAnswer = { code: 'no_answer', message: 'The server does not answer.', hint: 'If it was stopped, start it again with “npm start”.' };
 
 export interface Asking {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON. */
   readonly json?: unknown;

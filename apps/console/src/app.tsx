@@ -1,4 +1,5 @@
 import { DataPage } from './data/data-page.tsx';
+import { ExportsPage } from './exports/exports-page.tsx';
 import { ImportPage } from './import/import-page.tsx';
 import { ImportRunPage } from './import/import-run-page.tsx';
 import { JobPage } from './jobs/job-page.tsx';
@@ -16,6 +17,10 @@ import { Announcer } from './ui/announcer.tsx';
 import { useRoute } from './use-route.ts';
 import { UserPage } from './users/user-page.tsx';
 import { UsersPage } from './users/users-page.tsx';
+import { DeliveryPage } from './webhooks/delivery-page.tsx';
+import { EditEndpointPage } from './webhooks/edit-endpoint-page.tsx';
+import { EndpointPage } from './webhooks/endpoint-page.tsx';
+import { WebhooksPage } from './webhooks/webhooks-page.tsx';
 
 /** The console: sign in, then the page that the address names. */
 export function App() {
@@ -37,8 +42,10 @@ function SignedIn({ route }: { route: Route }) {
       {route.page === 'import' && route.id === null ? <ImportPage into={route.into} /> : null}
       {route.page === 'import' && route.id !== null ? <ImportRunPage key={route.id} id={route.id} /> : null}
       {route.page === 'data' ? <DataPage at={route.collection} query={route.query} /> : null}
+      {route.page === 'exports' ? <ExportsPage query={route.query} /> : null}
       {route.page === 'jobs' && route.id === null ? <JobsPage query={route.query} /> : null}
       {route.page === 'jobs' && route.id !== null ? <JobPage key={route.id} id={route.id} /> : null}
+      {route.page === 'webhooks' ? <Webhooks route={route} /> : null}
       {route.page === 'users' && route.id === null ? <UsersPage query={route.query} /> : null}
       {route.page === 'users' && route.id !== null ? <UserPage key={route.id} id={route.id} /> : null}
       {route.page === 'mailbox' ? <MailboxPage id={route.id} query={route.query} /> : null}
@@ -48,8 +55,16 @@ function SignedIn({ route }: { route: Route }) {
   );
 }
 
+function Webhooks({ route: { id, delivery, query } }: { route: Extract<Route, { page: 'webhooks' }> }) {
+  if (id === null) return <WebhooksPage />;
+  if (id === 'new') return <EditEndpointPage id={null} />;
+  if (delivery === 'edit') return <EditEndpointPage key={id} id={id} />;
+  return delivery === null ? <EndpointPage key={id} id={id} query={query} /> : <DeliveryPage key={delivery} endpointId={id} id={delivery} />;
+}
+
 /** What a reader calls a place: a filter or a page of rows is still the same one. */
 function placeOf(route: Route): string {
   if (route.page === 'data') return `data ${route.collection === null ? '' : JSON.stringify(route.collection)}`;
+  if (route.page === 'webhooks') return `webhooks ${route.id ?? ''} ${route.delivery ?? ''}`;
   return 'id' in route ? `${route.page} ${route.id ?? ''}` : route.page;
 }

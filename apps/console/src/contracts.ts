@@ -119,6 +119,101 @@ export interface Job {
   readonly finished_at: string | null;
 }
 
+export type ExportFormat = 'csv' | 'ndjson' | 'xlsx' | 'parquet';
+
+/** A collection as a file, made by a job. */
+export interface Export {
+  readonly id: string;
+  readonly collection: string;
+  /** What was asked for, in the data API's words. */
+  readonly query: string;
+  readonly format: ExportFormat;
+  readonly gzip: boolean;
+  readonly state: JobState;
+  readonly rows: number;
+  readonly rows_estimated: number | null;
+  readonly bytes: number;
+  readonly percent: number;
+  readonly rows_per_second: number | null;
+  readonly remaining_seconds: number | null;
+  /** Null until it is done, and again when it was let go. */
+  readonly file: { readonly name: string; readonly bytes: number; readonly url: string; readonly expires_at: string } | null;
+  readonly is_expired: boolean;
+  readonly error: Wrong | null;
+  readonly job_id: string | null;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+}
+
+/** What an endpoint is told of: changes of a table's rows, or something that the house announces. */
+export type WebhookEvent = WatchedTable | { readonly type: string };
+
+export interface WatchedTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly operations: readonly string[];
+  readonly filter: string | null;
+  readonly columns: readonly string[] | null;
+  /** Why nothing comes of it any more. */
+  readonly broken: Wrong | null;
+  readonly trouble: Wrong | null;
+}
+
+/** Where events are sent. */
+export interface Endpoint {
+  readonly id: string;
+  readonly url: string;
+  readonly description: string | null;
+  readonly events: readonly WebhookEvent[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly state: 'active' | 'paused' | 'disabled';
+  readonly is_paused: boolean;
+  readonly reason: Wrong | null;
+  readonly rate: number | null;
+  readonly breaker: { readonly state: 'closed' | 'open' | 'half-open'; readonly failures: number; readonly rests_until: string | null };
+  /** Those that sign now, the newest first. */
+  readonly secrets: readonly { readonly created_at: string; readonly expires_at: string | null }[];
+  /** Counted up to 10,000. */
+  readonly waiting: number;
+  readonly dead: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export type DeliveryState = 'queued' | 'done' | 'dead' | 'cancelled';
+
+/** One event on its way to one endpoint. */
+export interface Delivery {
+  readonly id: string;
+  readonly endpoint_id: string;
+  readonly event_id: string;
+  readonly event: string;
+  readonly webhook_id: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly max_attempts: number;
+  readonly next_attempt_at: string | null;
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly created_at: string;
+  readonly finished_at: string | null;
+}
+
+export interface DeliveryInFull extends Delivery {
+  readonly body: string;
+  readonly log: readonly DeliveryAttempt[];
+}
+
+export interface DeliveryAttempt {
+  readonly number: number;
+  readonly at: string;
+  readonly ms: number;
+  readonly request: { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+  readonly answer: { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string; readonly is_text: boolean; readonly is_cut: boolean } | null;
+  readonly error: Wrong | null;
+}
+
 /** Somebody who may sign in, as `/auth/v1/admin` shows them. A field that would be empty is not there. */
 export interface User {
   readonly id: string;

@@ -9,6 +9,7 @@ import './styles/pages.css';
 import './styles/tables.css';
 import './styles/import.css';
 import './styles/accounts.css';
+import './styles/automation.css';
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

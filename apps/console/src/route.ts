@@ -4,6 +4,9 @@ export type Route =
   | { readonly page: 'import'; readonly id: string | null; readonly into: string | null }
   | { readonly page: 'data'; readonly collection: { readonly schema: string; readonly name: string } | null; readonly query: URLSearchParams }
   | { readonly page: 'jobs'; readonly id: string | null; readonly query: URLSearchParams }
+  | { readonly page: 'schedules'; readonly id: string | null }
+  | { readonly page: 'webhooks'; readonly id: string | null; readonly delivery: string | null; readonly query: URLSearchParams }
+  | { readonly page: 'exports'; readonly query: URLSearchParams }
   | { readonly page: 'users'; readonly id: string | null; readonly query: URLSearchParams }
   | { readonly page: 'mailbox'; readonly id: string | null; readonly query: URLSearchParams }
   | { readonly page: 'keys' }
@@ -17,6 +20,9 @@ export function parseRoute(hash: string): Route {
   if (page === 'import') return { page, id: first || null, into: query.get('into') };
   if (page === 'data') return { page, collection: first && second ? { schema: first, name: second } : null, query };
   if (page === 'jobs' || page === 'users' || page === 'mailbox') return { page, id: first || null, query };
+  if (page === 'schedules') return { page, id: first || null };
+  if (page === 'webhooks') return { page, id: first || null, delivery: second || null, query };
+  if (page === 'exports') return { page, query };
   if (page === 'keys' || page === 'sign-in') return { page };
   return { page: 'overview' };
 }
@@ -31,6 +37,14 @@ export const links = {
     `#/data/${encodeURIComponent(collection.schema)}/${encodeURIComponent(collection.name)}${query === '' ? '' : `?${query}`}`,
   jobs: (query = ''): string => `#/jobs${query === '' ? '' : `?${query}`}`,
   job: (id: string): string => `#/jobs/${encodeURIComponent(id)}`,
+  schedules: '#/schedules',
+  schedule: (id: string): string => `#/schedules/${encodeURIComponent(id)}`,
+  webhooks: '#/webhooks',
+  endpoint: (id: string, query = ''): string => `#/webhooks/${encodeURIComponent(id)}${query === '' ? '' : `?${query}`}`,
+  editEndpoint: (id: string): string => `#/webhooks/${encodeURIComponent(id)}/edit`,
+  delivery: (endpoint: string, id: string): string => `#/webhooks/${encodeURIComponent(endpoint)}/${encodeURIComponent(id)}`,
+  exports: '#/exports',
+  exportOf: (collection: { schema: string; name: string }, query = ''): string => `#/exports?of=${encodeURIComponent(`${collection.schema}.${collection.name}`)}${query === '' ? '' : `&${query}`}`,
   users: (query = ''): string => `#/users${query === '' ? '' : `?${query}`}`,
   user: (id: string): string => `#/users/${encodeURIComponent(id)}`,
   mailbox: (query = ''): string => `#/mailbox${query === '' ? '' : `?${query}`}`,

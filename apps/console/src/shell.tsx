@@ -16,15 +16,39 @@ const pages: readonly Place[] = [
   { page: 'overview', label: 'Overview', href: links.overview, icon: 'overview' },
   { page: 'import', label: 'Import', href: links.newImport, icon: 'import' },
   { page: 'data', label: 'Data', href: links.data, icon: 'data' },
-  { page: 'jobs', label: 'Jobs', href: links.jobs(), icon: 'jobs' },
+  { page: 'exports', label: 'Exports', href: links.exports, icon: 'download' },
 ];
 
-/** What is about people and their way in. */
-const accountPages: readonly Place[] = [
-  { page: 'users', label: 'Users', href: links.users(), icon: 'users' },
-  { page: 'mailbox', label: 'Mailbox', href: links.mailbox(), icon: 'mailbox' },
-  { page: 'keys', label: 'Keys', href: links.keys, icon: 'key' },
-  { page: 'sign-in', label: 'Sign-in settings', href: links.signIn, icon: 'signIn' },
+interface Group {
+  readonly name: string;
+  readonly title: string;
+  readonly icon: IconName;
+  readonly places: readonly Place[];
+}
+
+/** What happens after the answer, and what is about people and their way in. */
+const groups: readonly Group[] = [
+  {
+    name: 'automation',
+    title: 'Automation',
+    icon: 'jobs',
+    places: [
+      { page: 'jobs', label: 'Jobs', href: links.jobs(), icon: 'jobs' },
+      { page: 'schedules', label: 'Schedules', href: links.schedules, icon: 'clock' },
+      { page: 'webhooks', label: 'Webhooks', href: links.webhooks, icon: 'webhook' },
+    ],
+  },
+  {
+    name: 'accounts',
+    title: 'Accounts',
+    icon: 'users',
+    places: [
+      { page: 'users', label: 'Users', href: links.users(), icon: 'users' },
+      { page: 'mailbox', label: 'Mailbox', href: links.mailbox(), icon: 'mailbox' },
+      { page: 'keys', label: 'Keys', href: links.keys, icon: 'key' },
+      { page: 'sign-in', label: 'Sign-in settings', href: links.signIn, icon: 'signIn' },
+    ],
+  },
 ];
 
 /** What stands around every page: the way to the others, the state of the house, and the page's own place. */
@@ -74,17 +98,15 @@ export function Shell({ page, place, health, children }: { page: PageName; place
   );
 }
 
-/** The way to every page. On a phone the pages of accounts have no room in the bar: one place in it opens them. */
+/** The way to every page. On a phone only some have room in the bar: a place for each group of the others opens it. */
 function Navigation({ page }: { page: PageName }) {
-  const [isOpen, setOpen] = useState(false);
+  const [opened, open] = useState<string | null>(null);
   const nav = useRef<HTMLElement>(null);
-  const opener = useRef<HTMLButtonElement>(null);
-  const isAmongAccounts = accountPages.some(({ page: name }) => name === page);
   // Whoever went somewhere else, or looks elsewhere, is done with the list.
   useEffect(() => {
-    if (!isOpen) return undefined;
+    if (opened === null) return undefined;
     const closeAway = (event: Event): void => {
-      if (!nav.current?.contains(event.target as Node)) setOpen(false);
+      if (!nav.current?.contains(event.target as Node)) open(null);
     };
     document.addEventListener('pointerdown', closeAway);
     document.addEventListener('focusin', closeAway);
@@ -92,24 +114,35 @@ function Navigation({ page }: { page: PageName }) {
       document.removeEventListener('pointerdown', closeAway);
       document.removeEventListener('focusin', closeAway);
     };
-  }, [isOpen]);
+  }, [opened]);
   const closeByKey = ({ key }: { key: string }): void => {
-    if (key !== 'Escape' || !isOpen) return;
-    setOpen(false);
-    opener.current?.focus();
+    if (key !== 'Escape' || opened === null) return;
+    open(null);
+    nav.current?.querySelector<HTMLElement>('[aria-expanded=true]')?.focus();
   };
   return (
     <nav className="nav" aria-label="Pages" ref={nav} onKeyDown={closeByKey}>
       <Places places={pages} at={page} />
-      <button ref={opener} type="button" className={isAmongAccounts ? 'nav-more nav-more-current' : 'nav-more'} aria-expanded={isOpen} aria-controls="nav-accounts" onClick={() => setOpen(!isOpen)}>
-        <Icon name="users" />
-        <span>Accounts</span>
-      </button>
-      <div id="nav-accounts" className={isOpen ? 'nav-accounts nav-accounts-open' : 'nav-accounts'} onClick={() => setOpen(false)}>
-        <p className="nav-title">Accounts</p>
-        <Places places={accountPages} at={page} />
-      </div>
+      {groups.map((group) => (
+        <PlaceGroup key={group.name} group={group} at={page} isOpen={opened === group.name} toggle={() => open(opened === group.name ? null : group.name)} close={() => open(null)} />
+      ))}
     </nav>
+  );
+}
+
+function PlaceGroup({ group: { name, title, icon, places }, at, isOpen, toggle, close }: { group: Group; at: PageName; isOpen: boolean; toggle: () => void; close: () => void }) {
+  const isHere = places.some(({ page }) => page === at);
+  return (
+    <>
+      <button type="button" className={isHere ? 'nav-more nav-more-current' : 'nav-more'} aria-expanded={isOpen} aria-controls={`nav-${name}`} onClick={toggle}>
+        <Icon name={icon} />
+        <span>{title}</span>
+      </button>
+      <div id={`nav-${name}`} className={isOpen ? 'nav-group nav-group-open' : 'nav-group'} onClick={close}>
+        <p className="nav-title">{title}</p>
+        <Places places={places} at={at} />
+      </div>
+    </>
   );
 }
 

@@ -44,6 +44,7 @@ export function Rows({ collection, query }: { collection: Collection; query: URL
             Count exactly
           </label>
           <a className="button button-small" href={links.importInto(collection)}>Import rows</a>
+          <a className="button button-small" href={links.exportOf(collection, writeView({ ...view, page: 0, pageSize: 50, count: 'estimated' }))}>Export</a>
           <button type="button" className="button button-small" onClick={reload}>
             <Icon name="reload" />
             Refresh

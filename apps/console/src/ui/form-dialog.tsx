@@ -59,10 +59,10 @@ export interface ChoiceOption<T extends string> {
 }
 
 /** One of a few, each with what it means. */
-export function Choices<T extends string>({ legend, options, value, change }: { legend: string; options: readonly ChoiceOption<T>[]; value: T; change: (value: T) => void }) {
+export function Choices<T extends string>({ legend, options, value, change, columns = 1 }: { legend: string; options: readonly ChoiceOption<T>[]; value: T; change: (value: T) => void; columns?: 1 | 2 }) {
   const name = useId();
   return (
-    <fieldset className="choices">
+    <fieldset className={columns === 2 ? 'choices choices-2' : 'choices'}>
       <legend>{legend}</legend>
       {options.map((option) => (
         <label key={option.value} className="choice">
