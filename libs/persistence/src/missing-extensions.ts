@@ -37,7 +37,7 @@ export function withoutExtension(script: string, schema: string | null): string 
   return `do ${quoteText(body)}`;
 }
 
-const later = ['pg_cron', 'supabase_vault', 'pg_jsonschema', 'vector'];
+const later = ['supabase_vault', 'pg_jsonschema', 'vector'];
 const never = ['pg_tle', 'postgis', 'pgroonga', 'plv8', 'timescaledb'];
 
 /** A word about an extension that the server does not have, or null. */

@@ -85,7 +85,7 @@ interface Word {
 }
 
 function parseInterval(text: string, dialect: CronDialect): Timing | null {
-  const [, digits, unit] = /^\s*(\d{1,10})\s*(second|minute|hour|day)s?\s*$/.exec(text) ?? [];
+  const [, digits, unit] = /^[ \t\n\r\f\v]*(\d{1,10})[ \t\n\r\f\v]*(second|minute|hour|day)s?[ \t\n\r\f\v]*$/.exec(text) ?? [];
   if (digits === undefined) return null;
   const at = text.indexOf(digits) + 1;
   if (dialect === 'pg_cron') {

@@ -20,7 +20,8 @@ import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
 import { announcements } from './0060-announcements.ts';
 import { net } from './0056-net.ts';
+import { scheduleTables } from './0061-schedules.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, net, webhookTables, watches, announcements, figures];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, net, webhookTables, watches, announcements, scheduleTables, figures];
