@@ -1,13 +1,14 @@
-// Writes docs/settings.md, docs/errors.md and docs/jobs.md from the tables in the code. `--check` writes nothing and fails
+// Writes docs/settings.md, docs/errors.md, docs/jobs.md and docs/metrics.md from the tables in the code. `--check` writes nothing and fails
 // when a page is out of date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorsPage } from './errors-page.ts';
 import { jobsPage } from './jobs-page.ts';
+import { metricsPage } from './metrics-page.ts';
 import { settingsPage } from './settings-page.ts';
 
 const root = join(import.meta.dirname, '../..');
-const pages = { 'docs/settings.md': settingsPage(), 'docs/errors.md': await errorsPage(), 'docs/jobs.md': await jobsPage() };
+const pages = { 'docs/settings.md': settingsPage(), 'docs/errors.md': await errorsPage(), 'docs/jobs.md': await jobsPage(), 'docs/metrics.md': await metricsPage() };
 
 const stale = Object.entries(pages).filter(([path, text]) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== text);
 if (process.argv.includes('--check')) {
