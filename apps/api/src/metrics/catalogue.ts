@@ -54,7 +54,7 @@ export const catalogue = {
   mainstay_worker_cpu_seconds_total: metric('counter', 'worker', 'Processor time of a worker process.'),
   mainstay_worker_event_loop_lag_seconds: metric('gauge', 'worker', 'The longest that a worker’s event loop was held up within the last seconds.'),
 
-  // As PostgREST names them, for dashboards that exist
+  // As PostgREST names them
   pgrst_db_pool_available: metric('gauge', '', 'Connections of the data API that could be used.'),
   pgrst_db_pool_waiting: metric('gauge', '', 'Data requests that wait for a connection.'),
   pgrst_db_pool_max: metric('gauge', '', 'Most connections of the data API.'),
