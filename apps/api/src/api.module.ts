@@ -8,6 +8,7 @@ import { tracing } from '@mainstay/telemetry';
 import { Inject, Module, type DynamicModule, type OnApplicationShutdown, type OnModuleInit, type Provider } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { AuthAdminController } from './auth-admin.controller.ts';
+import { AuthCustomProvidersController } from './auth-custom-providers.controller.ts';
 import { AuthFactorsAdminController } from './auth-factors-admin.controller.ts';
 import { AuthFactorsController } from './auth-factors.controller.ts';
 import { AuthOAuthAdminController, AuthOAuthController } from './auth-oauth.controller.ts';
@@ -62,7 +63,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }

@@ -717,14 +717,12 @@ describe('the service', () => {
     ['GET', '/scim/v2/ServiceProviderConfig', 404, 'feature_disabled', 'SCIM server is disabled'],
     ['POST', '/token?grant_type=web3', 422, 'web3_provider_disabled', 'Web3 provider is disabled'],
     ['GET', '/admin/sso/providers', 401, 'no_authorization', 'This endpoint requires a Bearer token'],
-    ['GET', '/admin/custom-providers', 401, 'no_authorization', 'This endpoint requires a Bearer token'],
   ])('%s %s says that it is off', async (method, path, status, code, message) => {
     expect(await call(method, path, method === 'POST' ? {} : undefined)).toMatchObject({ status, body: { code, message } });
   });
 
   it.each([
     ['/admin/sso/providers', 'saml_provider_disabled', 'SAML 2.0 is disabled'],
-    ['/admin/custom-providers', 'feature_disabled', 'Custom OAuth providers are disabled'],
   ])('%s says so to the administration', async (path, code, message) => {
     expect(await call('GET', path, undefined, { bearer: secrets['SERVICE_ROLE_KEY']! })).toMatchObject({ status: 404, body: { code, message } });
   });

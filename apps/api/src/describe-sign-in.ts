@@ -18,7 +18,7 @@ export interface ShownSetting {
 
 /** What is about accounts, in the order in which one reads it. */
 const groups: readonly (readonly [title: string, keys: readonly SettingKey[]])[] = [
-  ['Ways in', ['emailEnabled', 'phoneEnabled', 'anonymousEnabled', 'passkeysEnabled', 'providers', 'manualLinkingEnabled', 'idTokenIssuers', 'iosBundleId']],
+  ['Ways in', ['emailEnabled', 'phoneEnabled', 'anonymousEnabled', 'passkeysEnabled', 'providers', 'manualLinkingEnabled', 'customProvidersEnabled', 'maxCustomProviders', 'idTokenIssuers', 'iosBundleId']],
   ['New accounts', ['disableSignup', 'mailerAutoconfirm', 'phoneAutoconfirm', 'allowsUnverifiedSignIns', 'captchaEnabled', 'captchaProvider', 'captchaSecret', 'captchaVerifierUrl']],
   ['Where links lead', ['siteUrl', 'redirectAllowList', 'apiExternalUrl', 'verifyPage', 'flowSeconds']],
   ['Passwords', ['passwordMinLength', 'passwordRequiredCharacters', 'hibpEnabled', 'hibpFailClosed', 'breachedPasswords', 'reauthenticatesForPassword', 'currentPasswordForPassword']],

@@ -6,6 +6,7 @@ import { AdminService } from './admin.service.ts';
 import { CallerStrategy } from './caller.strategy.ts';
 import { Callers } from './callers.ts';
 import { Captcha } from './captcha.ts';
+import { CustomProviders } from './custom-providers.service.ts';
 import { EvenTime } from './even-time.ts';
 import { factorProviders, factorServices } from './factor-providers.ts';
 import { FlowStates } from './flow-states.ts';
@@ -45,7 +46,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...keyProviders(settings), callerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings), ...server(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, OAuthClients, OAuthServer, ...factorServices] };
+    return { module: AuthModule, global: true, providers: [...keyProviders(settings), callerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings), ...server(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, CustomProviders, OAuthClients, OAuthServer, ...factorServices] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -113,7 +114,8 @@ function journeys(settings: Settings): Provider[] {
 /** Sign-in by other providers. */
 function outside(settings: Settings): Provider[] {
   return [
-    { provide: ProviderClients, useValue: new ProviderClients(settings) },
+    { provide: CustomProviders, useFactory: (accounts: Accounts) => new CustomProviders(accounts, settings), inject: [Accounts] },
+    { provide: ProviderClients, useFactory: (custom: CustomProviders) => new ProviderClients(settings, custom), inject: [CustomProviders] },
     { provide: IdTokens, useFactory: (clients: ProviderClients) => new IdTokens(clients, settings), inject: [ProviderClients] },
     { provide: OutsideAccounts, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits] },
     { provide: Providers, useFactory: (...parts: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts]) => new Providers(...parts, settings), inject: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts] },

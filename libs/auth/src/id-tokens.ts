@@ -1,6 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
+import type { CustomProvider } from '@mainstay/persistence';
 import { createRemoteJWKSet, customFetch, decodeJwt, decodeProtectedHeader, jwtVerify, type JWTPayload } from 'jose';
+import { presetOf, settingsOf } from './custom-provider.ts';
 import { fault } from './faults.ts';
 import { OAuthFault } from './oauth-fault.ts';
 import { fetchWithin } from './outgoing.ts';
@@ -26,6 +28,7 @@ interface Expectation {
   readonly skipsNonceCheck: boolean;
   readonly preset: Preset;
   readonly url: string | null;
+  readonly isEmailOptional: boolean;
 }
 
 type TokenSettings = Pick<Settings, 'providers' | 'idTokenIssuers' | 'iosBundleId'>;
@@ -49,7 +52,7 @@ export class IdTokens {
     const { idToken, accessToken, provider, clientId, issuer } = request;
     if (idToken === '') throw refuse('id_token required');
     if (provider === '' && (clientId === '' || issuer === '')) throw refuse('provider or client_id and issuer required');
-    const expected = this.expected(request);
+    const expected = await this.expected(request);
     const claims = await this.verified(idToken, expected);
     if (typeof claims.sub !== 'string' || claims.sub === '') throw refuse('Missing sub claim in id_token');
     const audiences = [claims.aud ?? []].flat();
@@ -58,13 +61,15 @@ export class IdTokens {
     if (accessToken !== '' && typeof claims['at_hash'] === 'string' && !isHashOf(claims['at_hash'], accessToken, idToken)) throw refuse('Bad ID token');
     const { preset, url } = expected;
     const isVerified = preset.kind === 'oidc' && preset.isEmailVerified !== undefined ? (all: JWTPayload) => preset.isEmailVerified!(all, url) : undefined;
-    const profile = profileOfClaims(claims, isVerified);
+    const profile = preset.kind === 'oidc' && preset.read !== undefined ? preset.read(claims) : profileOfClaims(claims, isVerified);
     if (profile === null) throw refuse('Missing sub claim in id_token');
-    return { provider: expected.provider, profile, isEmailOptional: this.settings.providers[expected.provider]?.isEmailOptional ?? false };
+    return { provider: expected.provider, profile, isEmailOptional: expected.isEmailOptional };
   }
 
   /** By the provider's name, or by the issuer of one that is set up. */
-  private expected(request: IdTokenSignIn): Expectation {
+  private async expected(request: IdTokenSignIn): Promise<Expectation> {
+    const custom = await this.clients.findCustom(request.provider);
+    if (custom !== null) return customExpectation(custom);
     const name = request.provider.toLowerCase().replace(/^custom:/, '');
     const known = Object.hasOwn(presets, name) || Object.hasOwn(this.settings.providers, name) ? name : this.byIssuer(request.issuer === '' ? request.provider : request.issuer);
     return known === null ? this.foreign(request) : this.own(known, request);
@@ -86,17 +91,17 @@ export class IdTokens {
     if (settings === null || !settings.isEnabled) throw fault('provider_disabled', { message: `Provider (issuer "${issuer}") is not enabled` });
     if (issuer === '' || idToken.length > 16_384) throw refuse('Bad ID token');
     const bundle = name === 'apple' && this.settings.iosBundleId !== null ? [this.settings.iosBundleId] : [];
-    return { provider: name, issuer, audiences: [...settings.clientIds, ...bundle], skipsNonceCheck: settings.skipsNonceCheck, preset, url: settings.url };
+    return { provider: name, issuer, audiences: [...settings.clientIds, ...bundle], skipsNonceCheck: settings.skipsNonceCheck, preset, url: settings.url, isEmailOptional: settings.isEmailOptional };
   }
 
   /** An issuer that the operator lets in by name; the audience is then what the request says, as in GoTrue. */
   private foreign({ provider, issuer, clientId }: IdTokenSignIn): Expectation {
     if (!this.settings.idTokenIssuers.includes(issuer) || clientId === '') throw fault('validation_failed', { message: `Custom OIDC provider "${provider.slice(0, 100)}" not allowed` });
-    return { provider: issuer, issuer, audiences: [clientId], skipsNonceCheck: false, preset: anyIssuer, url: issuer };
+    return { provider: issuer, issuer, audiences: [clientId], skipsNonceCheck: false, preset: anyIssuer, url: issuer, isEmailOptional: false };
   }
 
-  private async verified(idToken: string, { issuer }: Expectation): Promise<JWTPayload> {
-    const metadata = await this.clients.metadataOf(issuer);
+  private async verified(idToken: string, { issuer, preset }: Expectation): Promise<JWTPayload> {
+    const metadata = await this.clients.metadataOf(issuer, preset.kind === 'oidc' ? preset.discoveryUrl : undefined);
     try {
       const { payload } = await jwtVerify(idToken, this.keysAt(metadata.jwks_uri!), { issuer: issuerFor(metadata.issuer, idToken), algorithms, clockTolerance: 30, requiredClaims: ['exp', 'iat'] });
       return payload;
@@ -110,6 +115,14 @@ export class IdTokens {
     this.keySets.set(uri, known);
     return known;
   }
+}
+
+/** @throws Fault for a provider without ID tokens, and for one that is off */
+function customExpectation(provider: CustomProvider): Expectation {
+  const { identifier, type, issuer, isEnabled, skipsNonceCheck, isEmailOptional } = provider;
+  if (type !== 'oidc' || issuer === null) throw fault('validation_failed', { message: `Custom OIDC provider "${identifier}" not allowed` });
+  if (!isEnabled) throw fault('provider_disabled', { message: `Provider (issuer "${issuer}") is not enabled` });
+  return { provider: identifier, issuer, audiences: settingsOf(provider).clientIds, skipsNonceCheck, preset: presetOf(provider), url: issuer, isEmailOptional };
 }
 
 /** Microsoft's issuer has the tenant in its name; the token says which, and its signature that it may. */

@@ -6,6 +6,7 @@ export { askedCredentials, callerStrategy } from './caller.strategy.ts';
 export { Callers, type Credentials } from './callers.ts';
 export { Captcha } from './captcha.ts';
 export { authFaults, fault as authFault, type AuthFaultCode } from './faults.ts';
+export { CustomProviders, type CustomProviderRequest } from './custom-providers.service.ts';
 export { FactorsAdmin } from './factors-admin.service.ts';
 export { Factors, type EnrollRequest, type FactorAttemptHook, type FactorProof } from './factors.service.ts';
 export { FlowStates, parseChallenge, type CodeChallenge } from './flow-states.ts';

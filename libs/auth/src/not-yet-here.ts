@@ -5,7 +5,6 @@ import { fault, type AuthFaultCode } from './faults.ts';
 const parts: readonly (readonly [path: RegExp, code: AuthFaultCode, message?: string])[] = [
   [/^\/(sso|admin\/sso)(\/|$)/, 'saml_provider_disabled'],
   [/^\/scim(\/|$)/, 'feature_disabled', 'SCIM server is disabled'],
-  [/^\/admin\/custom-providers(\/|$)/, 'feature_disabled', 'Custom OAuth providers are disabled'],
 ];
 
 /** The fault for a path below `/auth/v1` that the protocol knows and that is off; null for one that it does not know. */

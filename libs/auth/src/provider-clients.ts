@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto';
 import { apiUrlOf, type ProviderSettings, type Settings } from '@mainstay/config';
+import type { CustomProvider } from '@mainstay/persistence';
 import * as oidc from 'openid-client';
+import { presetOf, settingsOf } from './custom-provider.ts';
 import { fault } from './faults.ts';
 import { fetchJson, fetchWithin } from './outgoing.ts';
 import { anyIssuer, presets, type OauthPreset, type OidcPreset, type Preset } from './provider-presets.ts';
@@ -12,6 +15,11 @@ export interface Provider {
   readonly settings: ProviderSettings;
   readonly clientId: string;
   readonly redirectUri: string;
+}
+
+/** Where providers are that the administration sets up while we run; their secrets are open. */
+export interface CustomProviderSource {
+  open(identifier: string): Promise<CustomProvider | null>;
 }
 
 /** What ties a way out to its return: all of it is derived from the flow and a key of ours. */
@@ -41,21 +49,41 @@ const ours = /^(client_id|client_secret|client_assertion\w*|redirect_uri|respons
 export class ProviderClients {
   private readonly configurations = new Map<string, { readonly at: number; readonly configuration: Promise<oidc.Configuration> }>();
 
-  constructor(private readonly settings: ClientSettings) {}
+  constructor(
+    private readonly settings: ClientSettings,
+    private readonly custom: CustomProviderSource = { open: async () => null },
+  ) {}
 
   /** @throws Fault `validation_failed` for a provider that is unknown or off */
-  find(asked: string): Provider {
+  async find(asked: string): Promise<Provider> {
+    const custom = await this.findCustom(asked);
+    if (custom === null) return this.findSet(asked);
+    if (!custom.isEnabled) throw unsupported(`custom provider ${custom.identifier} is disabled`);
+    return { name: custom.identifier, preset: presetOf(custom), settings: settingsOf(custom), clientId: custom.clientId, redirectUri: this.callbackUrl };
+  }
+
+  /** The provider of this name that the administration set up while we run; null where it stands in the settings, if anywhere. */
+  async findCustom(asked: string): Promise<CustomProvider | null> {
+    return isCustom(asked) ? this.custom.open(asked.toLowerCase()) : null;
+  }
+
+  private findSet(asked: string): Provider {
     const name = asked.toLowerCase().replace(/^custom:/, '');
     const settings = Object.hasOwn(this.settings.providers, name) ? this.settings.providers[name]! : null;
     const preset = Object.hasOwn(presets, name) ? presets[name]! : anyIssuer;
-    const refuse = (why: string) => fault('validation_failed', { message: `Unsupported provider: ${why}` });
+    const refuse = unsupported;
+    if (settings === null && isCustom(asked)) throw refuse(`custom provider ${asked.slice(0, 64)} not found`);
     if (settings === null && preset === anyIssuer) throw refuse(`Provider ${asked.slice(0, 64)} could not be found`);
     if (settings === null || !settings.isEnabled) throw refuse('provider is not enabled');
     const [clientId] = settings.clientIds;
     if (clientId === undefined) throw refuse('missing OAuth client ID');
     if (settings.secret === null && preset.kind === 'oauth2') throw refuse('missing OAuth secret');
     if (preset.kind === 'oidc' && preset.issuer(settings.url) === '') throw refuse('missing OAuth URL of the issuer');
-    return { name, preset, settings, clientId, redirectUri: settings.redirectUri ?? `${apiUrlOf(this.settings)}/auth/v1/callback` };
+    return { name, preset, settings, clientId, redirectUri: settings.redirectUri ?? this.callbackUrl };
+  }
+
+  private get callbackUrl(): string {
+    return `${apiUrlOf(this.settings)}/auth/v1/callback`;
   }
 
   /** Where to send somebody who wants to sign in at a provider. */
@@ -78,7 +106,7 @@ export class ProviderClients {
       return withParams(preset.authorize(settings.url), params);
     }
     const configuration = await this.configurationOf(provider, preset);
-    if (configuration.serverMetadata().supportsPKCE()) await provesItself();
+    if (takesProof(preset, configuration)) await provesItself();
     if (hasNonce(provider)) params.set('nonce', ties.nonce);
     if (preset.isFormPost) params.set('response_mode', 'form_post');
     return oidc.buildAuthorizationUrl(configuration, params).href;
@@ -94,8 +122,8 @@ export class ProviderClients {
   }
 
   /** What an issuer says of itself, for verifying its tokens. */
-  async metadataOf(issuer: string): Promise<oidc.ServerMetadata> {
-    return (await this.discovered(issuer, 'none', null)).serverMetadata();
+  async metadataOf(issuer: string, discoveryUrl?: string): Promise<oidc.ServerMetadata> {
+    return (await this.discovered(issuer, 'none', null, discoveryUrl)).serverMetadata();
   }
 
   private async exchangeOidc(provider: Provider, preset: OidcPreset, answer: URLSearchParams, ties: Ties): Promise<Outcome> {
@@ -104,24 +132,25 @@ export class ProviderClients {
     const tokens = await oidc.authorizationCodeGrant(configuration, current, {
       expectedState: ties.state,
       idTokenExpected: true,
-      ...(configuration.serverMetadata().supportsPKCE() ? { pkceCodeVerifier: ties.verifier } : {}),
+      ...(takesProof(preset, configuration) ? { pkceCodeVerifier: ties.verifier } : {}),
       ...(hasNonce(provider) ? { expectedNonce: ties.nonce } : {}),
     });
-    const claims = await withUserInfo(configuration, tokens.access_token, tokens.claims() as Json);
+    const claims = await withUserInfo(configuration, tokens.access_token, tokens.claims() as Json, preset.read !== undefined);
     const told = namesFrom(answer, preset);
-    const profile = profileOfClaims({ ...told, ...claims }, (all) => (preset.isEmailVerified === undefined ? all['email_verified'] : preset.isEmailVerified(all, provider.settings.url)));
+    const profile = preset.read !== undefined ? preset.read(claims) : profileOfClaims({ ...told, ...claims }, (all) => (preset.isEmailVerified === undefined ? all['email_verified'] : preset.isEmailVerified(all, provider.settings.url)));
     return { profile, accessToken: tokens.access_token, refreshToken: tokens.refresh_token ?? null };
   }
 
   private configurationOf({ settings, clientId }: Provider, preset: OidcPreset): Promise<oidc.Configuration> {
-    return this.discovered(preset.issuer(settings.url), clientId, settings.secret);
+    return this.discovered(preset.issuer(settings.url), clientId, settings.secret, preset.discoveryUrl);
   }
 
-  private async discovered(issuer: string, clientId: string, secret: string | null): Promise<oidc.Configuration> {
-    const key = JSON.stringify([issuer, clientId]);
+  private async discovered(issuer: string, clientId: string, secret: string | null, discoveryUrl?: string): Promise<oidc.Configuration> {
+    // What is set up while we run may get another secret.
+    const key = JSON.stringify([issuer, clientId, discoveryUrl ?? null, secret === null ? null : createHash('sha256').update(secret).digest('base64')]);
     const known = this.configurations.get(key);
     if (known !== undefined && Date.now() - known.at < discoveryMs) return known.configuration;
-    const configuration = discover(issuer, clientId, secret);
+    const configuration = discover(issuer, clientId, secret, discoveryUrl);
     this.configurations.set(key, { at: Date.now(), configuration });
     try {
       return await configuration;
@@ -135,10 +164,12 @@ export class ProviderClients {
   }
 }
 
-async function discover(issuer: string, clientId: string, secret: string | null): Promise<oidc.Configuration> {
-  const url = new URL(issuer);
+async function discover(issuer: string, clientId: string, secret: string | null, discoveryUrl?: string): Promise<oidc.Configuration> {
+  const url = new URL(discoveryUrl ?? issuer);
   const execute = [oidc.enableNonRepudiationChecks, ...(url.protocol === 'http:' ? [oidc.allowInsecureRequests] : [])];
-  return oidc.discovery(url, clientId, {}, secret === null ? oidc.None() : bySecret(secret), { execute, timeout: 10, [oidc.customFetch]: fetchWithin as oidc.CustomFetch });
+  const configuration = await oidc.discovery(url, clientId, {}, secret === null ? oidc.None() : bySecret(secret), { execute, timeout: 10, [oidc.customFetch]: fetchWithin as oidc.CustomFetch });
+  if (discoveryUrl !== undefined && configuration.serverMetadata().issuer !== issuer) throw new Error(`${discoveryUrl} describes another issuer than ${issuer}`);
+  return configuration;
 }
 
 /** By a header or in the form, as the provider says; most say nothing and take both. */
@@ -151,8 +182,8 @@ function bySecret(secret: string): oidc.ClientAuth {
 }
 
 /** Many issuers put only the subject into the ID token, and the rest where one has to ask for it. */
-async function withUserInfo(configuration: oidc.Configuration, accessToken: string, claims: Json): Promise<Json> {
-  if (claims['email'] !== undefined || configuration.serverMetadata().userinfo_endpoint === undefined) return claims;
+async function withUserInfo(configuration: oidc.Configuration, accessToken: string, claims: Json, isAlwaysAsked: boolean): Promise<Json> {
+  if ((claims['email'] !== undefined && !isAlwaysAsked) || configuration.serverMetadata().userinfo_endpoint === undefined) return claims;
   const { iss: _iss, ...more } = await oidc.fetchUserInfo(configuration, accessToken, String(claims['sub']));
   return { ...more, ...claims };
 }
@@ -178,17 +209,36 @@ function onlyStandard(answer: URLSearchParams): URLSearchParams {
 }
 
 async function exchangeOauth(provider: Provider, preset: OauthPreset, code: string, ties: Ties): Promise<Outcome> {
-  const { settings, clientId, redirectUri } = provider;
-  const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: redirectUri, ...(preset.pkce ? { code_verifier: ties.verifier } : {}) });
-  const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };
-  if (preset.auth === 'basic') headers['authorization'] = `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(settings.secret!)}`).toString('base64')}`;
-  else for (const [name, value] of [['client_id', clientId], ['client_secret', settings.secret!]] as const) form.set(name, value);
-  const tokens = (await fetchJson(preset.token(settings.url), { method: 'POST', headers, body: form.toString() })) as Json;
+  const { settings, clientId } = provider;
+  const tokens = preset.auth === 'either' ? await askTokens(provider, preset, code, ties, 'basic').catch(() => askTokens(provider, preset, code, ties, undefined)) : await askTokens(provider, preset, code, ties, preset.auth);
   const { access_token: accessToken, refresh_token: refreshToken } = tokens;
-  if (typeof accessToken !== 'string' || accessToken === '') throw new Error(`no access token: ${String(tokens['error'] ?? 'nothing said why').slice(0, 200)}`);
   const api = preset.api(settings.url);
   const profile = await preset.profile({ api, clientId, tokens, ask: (url, more) => fetchJson(url, { headers: { authorization: `Bearer ${accessToken}`, ...more } }) });
   return { profile, accessToken, refreshToken: typeof refreshToken === 'string' ? refreshToken : null };
+}
+
+/** Asks for tokens by a code. A server that does not know us by one way has not used the code up. */
+async function askTokens({ settings, clientId, redirectUri }: Provider, preset: OauthPreset, code: string, ties: Ties, auth: 'basic' | undefined): Promise<Json> {
+  const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: redirectUri, ...(preset.pkce ? { code_verifier: ties.verifier } : {}) });
+  const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };
+  if (auth === 'basic') headers['authorization'] = `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(settings.secret!)}`).toString('base64')}`;
+  else for (const [name, value] of [['client_id', clientId], ['client_secret', settings.secret!]] as const) form.set(name, value);
+  const tokens = (await fetchJson(preset.token(settings.url), { method: 'POST', headers, body: form.toString() })) as Json;
+  const { access_token: accessToken } = tokens;
+  if (typeof accessToken !== 'string' || accessToken === '') throw new Error(`no access token: ${String(tokens['error'] ?? 'nothing said why').slice(0, 200)}`);
+  return tokens;
+}
+
+function takesProof({ pkce }: OidcPreset, configuration: oidc.Configuration): boolean {
+  return pkce ?? configuration.serverMetadata().supportsPKCE();
+}
+
+function isCustom(asked: string): boolean {
+  return /^custom:/i.test(asked);
+}
+
+function unsupported(why: string) {
+  return fault('validation_failed', { message: `Unsupported provider: ${why}` });
 }
 
 function withParams(address: string, params: URLSearchParams): string {

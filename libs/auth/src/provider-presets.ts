@@ -30,6 +30,12 @@ export interface OidcPreset extends Common {
   readonly isEmailVerified?: (claims: Json, url: string | null) => boolean;
   /** It sends its answer as a form. */
   readonly isFormPost?: true;
+  /** Where it describes itself, if that is not below its issuer. */
+  readonly discoveryUrl?: string;
+  /** Whether it is given a proof (PKCE); where nothing is said, it says so itself. */
+  readonly pkce?: boolean;
+  /** Reads the claims in a way of its own, and is given all that there are. */
+  readonly read?: (claims: Json) => Profile | null;
   /** Its ID tokens do not repeat our nonce; the state and the proof (PKCE) have to do. */
   readonly hasNoNonce?: true;
 }
@@ -40,8 +46,8 @@ export interface OauthPreset extends Common {
   readonly authorize: (url: string | null) => string;
   readonly token: (url: string | null) => string;
   readonly api: (url: string | null) => string;
-  /** How we say who we are at the token endpoint; `post` where nothing else is said. */
-  readonly auth?: 'basic';
+  /** How we say who we are at the token endpoint: in the form where nothing is said; `either` is by the header first, and in the form where that is refused. */
+  readonly auth?: 'basic' | 'either';
   /** It checks a proof (PKCE). */
   readonly pkce?: true;
   readonly profile: (terms: ProfileTerms) => Promise<Profile | null> | Profile | null;

@@ -117,7 +117,7 @@ export class Providers {
   }
 
   private async beginAs(request: OutwardRequest, beginning: Beginning, linkingTargetId: string | null): Promise<Outward> {
-    const provider = this.clients.find(request.provider);
+    const provider = await this.clients.find(request.provider);
     const proof = parseChallenge(request.codeChallenge, request.codeChallengeMethod);
     const id = randomUUID();
     const url = await this.clients.authorizationUrl(provider, this.tiesOf(id, beginning), request);
@@ -130,7 +130,7 @@ export class Providers {
   private async complete(flow: OutwardFlow, answer: URLSearchParams, device: Device) {
     if (answer.has('error')) throw new OAuthFault(clipped(answer.get('error')!, 100), clipped(answer.get('error_description') ?? '', 500));
     if ((answer.get('code') ?? '') === '') throw fault('bad_oauth_callback', { message: 'OAuth callback with missing authorization code missing' });
-    const provider = this.clients.find(flow.provider);
+    const provider = await this.clients.find(flow.provider);
     const beginning: Beginning = this.readState(answer.get('state')!).beginning;
     const outcome = await this.clients.exchange(provider, answer, this.tiesOf(flow.id, beginning));
     if (outcome.profile === null) throw fault('unexpected_failure', { message: 'Error getting user profile from external provider' });

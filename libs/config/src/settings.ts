@@ -223,6 +223,8 @@ export const settings = {
   }, readProviders),
   idTokenIssuers: list('GOTRUE_EXTERNAL_ALLOWED_ID_TOKEN_ISSUERS', { default: [], defaultText: 'none', meaning: 'Issuers besides the providers’ whose ID tokens sign users in, with the client id that the request names.' }),
   iosBundleId: text('GOTRUE_EXTERNAL_IOS_BUNDLE_ID', { default: null, meaning: 'Bundle of an iOS application: ID tokens of Apple for it are taken too.' }),
+  customProvidersEnabled: flag('GOTRUE_CUSTOM_OAUTH_ENABLED', { default: true, meaning: 'Lets the service key set up providers while Mainstay runs (`/auth/v1/admin/custom-providers`).' }),
+  maxCustomProviders: integer('GOTRUE_CUSTOM_OAUTH_MAX_PROVIDERS', 0, 10_000, { default: 0, meaning: 'Most providers that can be set up so; 0 is no limit.' }),
   manualLinkingEnabled: flag('GOTRUE_SECURITY_MANUAL_LINKING_ENABLED', { default: false, meaning: 'Lets users link and unlink the ways by which they sign in.' }),
 
   // The project as a provider for others

@@ -3,6 +3,7 @@ export type { AuthSession } from './auth-session.entity.ts';
 export { quoteName, quoteText } from './administrator.ts';
 export { callRoutine, type RoutineCall } from './call-routine.ts';
 export { createCollection, listCollections, type Access, type Collection, type CollectionDraft, type FieldDraft } from './collections.ts';
+export { countCustomProviders, deleteCustomProvider, findCustomProvider, listCustomProviders, saveCustomProvider, type CustomProvider, type CustomProviderDraft } from './custom-providers.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, openDatabases, type DatabaseOptions, type RunTerms } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
