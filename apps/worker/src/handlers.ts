@@ -1,4 +1,4 @@
-import type { ImportsService } from '@mainstay/automation';
+import type { FunctionCaller, ImportsService } from '@mainstay/automation';
 import type { Handlers } from '@mainstay/queue';
 import type { PostOffice } from './post-office.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -6,6 +6,7 @@ import type { Upkeep } from './upkeep.ts';
 /** What the handlers call upon. */
 export interface Rooms {
   readonly imports: ImportsService;
+  readonly functions: Pick<FunctionCaller, 'run'>;
   readonly post: PostOffice;
   readonly upkeep: Upkeep;
 }
@@ -14,6 +15,7 @@ export interface Rooms {
 export const handlers = (rooms: Rooms): Handlers => ({
   'import-rows': ({ importId }, run) => rooms.imports.run(importId, run),
   'send-message': ({ messageId }, run) => rooms.post.send(messageId, run),
+  'call-function': (call, run) => rooms.functions.run(call, run),
   'sweep-over': () => rooms.upkeep.sweep(),
   ping: () => Promise.resolve(null),
 });

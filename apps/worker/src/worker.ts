@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { ImportsService } from '@mainstay/automation';
+import { FunctionCaller, ImportsService } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
-import { makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
+import { queues } from '@mainstay/domain';
+import { makeCommandsDatabase, makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
 import { JobEngine, type BullQueues, type Log } from '@mainstay/queue';
 import { handlers } from './handlers.ts';
 import { PostOffice } from './post-office.ts';
@@ -16,6 +17,8 @@ export class Worker {
   private readonly engine: JobEngine;
   private readonly jobDatabase;
   private readonly engineDatabase;
+  private readonly functionDatabase;
+  private readonly commandDatabase;
   private registered: RegisteredProcess | undefined;
   private sweeping: NodeJS.Timeout | undefined;
 
@@ -26,6 +29,9 @@ export class Worker {
   ) {
     this.jobDatabase = makeDatabase(settings, 'mainstay_worker', { applicationName: 'mainstay_worker jobs' });
     this.engineDatabase = makeDatabase(settings, 'mainstay_worker', { max: 3, applicationName: 'mainstay_worker engine' });
+    const { concurrency } = queues.functions;
+    this.functionDatabase = makeDatabase(settings, 'mainstay_worker', { max: concurrency, applicationName: 'mainstay_worker functions' });
+    this.commandDatabase = makeCommandsDatabase(settings, { max: concurrency });
     const imports = new ImportsService(this.jobDatabase, settings);
     this.upkeep = new Upkeep(this.jobDatabase, imports, settings);
     this.post = new PostOffice(this.jobDatabase, settings);
@@ -34,7 +40,7 @@ export class Worker {
       upkeep: this.engineDatabase,
       listener: makeListener(settings, 'mainstay_worker'),
       bull,
-      handlers: handlers({ imports, post: this.post, upkeep: this.upkeep }),
+      handlers: handlers({ imports, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), post: this.post, upkeep: this.upkeep }),
       leaseSeconds: settings.jobLeaseSeconds,
       log,
       onProgress: () => this.sayAlive(),
@@ -55,7 +61,7 @@ export class Worker {
     await this.engine.stop();
     this.post.close();
     await this.registered?.leave();
-    await Promise.all([this.jobDatabase.close(), this.engineDatabase.close()]);
+    await Promise.all([this.jobDatabase, this.engineDatabase, this.functionDatabase, this.commandDatabase].map((database) => database.close()));
   }
 
   /** The worker listens to nobody, so whoever asks how it is looks at the age of a file. */

@@ -109,6 +109,7 @@ describe('imports', () => {
       assertLease: (tx) => (how.assertLease ?? ((_, assert) => assert()))(tx, () => assertLease(tx, { jobId: job.id, token }, 15)),
       progress: () => {},
       finish: () => {},
+      completeBy: () => {},
     };
     const end = (state: string, error: unknown): Promise<unknown> =>
       test.admin.rows(`update mainstay_internal.jobs set state = $2, error = $3, lease_token = null, lease_until = null, finished_at = now() where id = $1`, [job.id, state, JSON.stringify(error)]);

@@ -6,7 +6,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { Cancellation } from './cancel.ts';
 import { copyOutValues } from './copy-out.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
-import { roundTrip } from './round-trip.ts';
+import { roundTrip, series } from './round-trip.ts';
 import { openSession } from './session.ts';
 import { asSqlStep, asTransactionStep } from './sql-steps.ts';
 import { fetchLines } from './fetch-lines.ts';
@@ -93,6 +93,28 @@ export class Database {
     } catch (error) {
       throw this.giveBack(client, error, session.isReadOnly !== true, cancellation);
     }
+  }
+
+  /**
+   * Runs statements in a transaction of their own and a single round trip, whatever each does to role and settings; gives the
+   * answer of the last. `onMessage` is told what PostgreSQL says meanwhile (RAISE), at once.
+   * @throws as `once`; `failedPlace` tells at which statement
+   */
+  series(statements: readonly Statement[], { signal, onMessage }: RunTerms & { readonly onMessage?: (message: { code?: string | undefined; message?: string | undefined }) => void } = {}): Promise<Result> {
+    return asSqlStep(statements[1]?.text ?? '', async () => {
+      const client = await this.acquire(signal);
+      const cancellation = signal === undefined ? null : new Cancellation(client, signal);
+      if (onMessage !== undefined) client.on('notice', onMessage);
+      try {
+        const result = await series(client, this.isPrepared ? statements : statements.map(unnamed));
+        if (onMessage !== undefined) client.off('notice', onMessage);
+        this.release(client, cancellation);
+        return result;
+      } catch (error) {
+        if (onMessage !== undefined) client.off('notice', onMessage);
+        throw this.giveBack(client, error, true, cancellation);
+      }
+    });
   }
 
   /**

@@ -24,6 +24,8 @@ export interface EnqueueTerms extends ActingAs {
   readonly queue?: string;
   /** As whom it counts in the fair turns, and towards its queue's cap per turn; its owner where it is left out. */
   readonly turn?: string;
+  /** Not before these jobs are done; it fails when one of them does. */
+  readonly after?: readonly string[];
   /** W3C traceparent; the session's own where it is left out. */
   readonly trace?: string | null;
 }
@@ -62,9 +64,10 @@ async function enqueueOnce<K extends JobKind>(tx: Pick<Transaction, 'rows'>, kin
     contract.queue,
     terms.turn ?? null,
     terms.trace ?? null,
+    terms.after === undefined || terms.after.length === 0 ? null : terms.after,
   ]);
   return row!.id;
 }
 
 const enqueueText = `select mainstay_internal.enqueue_job(kind => $1, queue => $2, payload => $3, owner => $4, role => $5, claims => $6,
-  run_at => $7, unique_key => $8, idempotency_key => $9, max_attempts => $10, priority => $11, carrier => $12, turn => $13, trace => $14) as id`;
+  run_at => $7, unique_key => $8, idempotency_key => $9, max_attempts => $10, priority => $11, carrier => $12, turn => $13, trace => $14, after => $15) as id`;

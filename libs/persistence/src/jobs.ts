@@ -147,24 +147,25 @@ export interface Completion extends Lease {
   readonly result: unknown;
 }
 
-/** Completes jobs, many in one commit. Gives the tokens of those that were still held; the others came to nothing. */
-export async function complete(database: Database, completions: readonly Completion[]): Promise<Set<string>> {
+/** Completes jobs, many in one commit. Gives the tokens of those that were still held, and whether others wait for each; the others came to nothing. */
+export async function complete(database: Database, completions: readonly Completion[]): Promise<Map<string, { readonly isAwaited: boolean }>> {
   const { rows } = await database.once(asEngine, completion(completions));
-  return new Set(rows.map(([token]) => token!));
+  return new Map(rows.map(([token, isAwaited]) => [token!, { isAwaited: isAwaited === 't' }]));
 }
 
 /**
- * Completes a job together with its effects: both commit or neither.
+ * Completes a job together with its effects: both commit or neither. Says whether others wait for it.
  * @throws LeaseLost
  */
-export async function completeWith(database: Database, done: Completion, effects: (tx: Transaction) => Promise<void>): Promise<void> {
-  await database.transaction(asWorker, async (tx) => {
+export async function completeWith(database: Database, done: Completion, effects: (tx: Transaction) => Promise<void>): Promise<{ readonly isAwaited: boolean }> {
+  return database.transaction(asWorker, async (tx) => {
     await effects(tx);
     await becomeWorker(tx);
     // Last: the row stays locked until the commit, and the heartbeat must not wait for the effects.
     const { text, values } = completion([done]);
-    const { rowCount } = await tx.run({ text, values });
-    if (rowCount !== 1) throw new LeaseLost(done.jobId);
+    const { rows } = await tx.run({ text, values });
+    if (rows.length !== 1) throw new LeaseLost(done.jobId);
+    return { isAwaited: rows[0]![1] === 't' };
   });
 }
 
@@ -181,7 +182,7 @@ const completionText = {
       lease_token = null, lease_until = null, finished_at = clock_timestamp()
     from unnest($1::uuid[], $2::uuid[]) with ordinality as lease (id, token, place)
     where jobs.id = any ($1::uuid[]) and jobs.id = lease.id and jobs.lease_token = lease.token and state = 'running'
-    returning lease.token`,
+    returning lease.token, exists (select from mainstay_internal.job_waits where after_id = jobs.id)`,
 };
 
 /** How a failed attempt ends its job. */
@@ -196,12 +197,13 @@ export interface Failure {
 /**
  * Ends a failed attempt: `failed` for good when the job was refused, `dead` when its attempts are used up, else queued again
  * after the given time, or after min(6 h, 2^attempt s), of which chance takes a part so that jobs which fell together do not
- * come back together. Gives the new state; null when the job was no longer this attempt's.
+ * come back together. Gives the new state, and whether other jobs wait for this one; null when the job was no longer this attempt's.
  */
-export async function fail(database: Database, lease: Lease, { error, isRefused, afterSeconds }: Failure): Promise<string | null> {
+export async function fail(database: Database, lease: Lease, { error, isRefused, afterSeconds }: Failure): Promise<{ readonly state: string; readonly isAwaited: boolean } | null> {
   const values = [lease.jobId, lease.token, JSON.stringify(error), String(isRefused), afterSeconds === null ? null : String(afterSeconds)];
   const { rows } = await database.once(asEngine, { ...failText, values });
-  return rows[0]?.[0] ?? null;
+  const [row] = rows;
+  return row === undefined ? null : { state: row[0]!, isAwaited: row[1] === 't' };
 }
 
 const failText = {
@@ -216,7 +218,7 @@ const failText = {
       run_at = clock_timestamp() + make_interval(secs => coalesce($5::float8, random() * least(21600, power(2, least(attempts, 20))))),
       finished_at = case when ended.state <> 'queued' then clock_timestamp() end
     from ended where jobs.id = ended.id
-    returning jobs.state`,
+    returning jobs.state, exists (select from mainstay_internal.job_waits where after_id = jobs.id)`,
 };
 
 /** Gives jobs back that a stopping worker did not finish: queued at once, and the attempt does not count. */
@@ -295,6 +297,33 @@ export async function reapExpired(tx: Transaction, limit = 500): Promise<ReapedJ
      returning id, kind, queue, state, attempts`,
     [limit, JSON.stringify({ code: fault.code, message: fault.message, details: null, hint: null })],
   );
+}
+
+/** The channel on which workers learn that a job ended for which others wait, and that no attempt of theirs ended; the payload is its id. */
+export const endedChannel = 'mainstay_ended';
+
+/** Lets go those who waited for these jobs alone, and fails those who wait for one that never will be done. Says whether there is something to do. */
+export async function releaseFollowers(database: Database, ended: readonly string[]): Promise<boolean> {
+  const { rows } = await database.once(asEngine, {
+    name: 'release_followers',
+    text: `select mainstay_internal.release_jobs(array(select distinct job_id from mainstay_internal.job_waits where after_id = any ($1::uuid[])))`,
+    values: [`{${ended.join(',')}}`],
+  });
+  return rows.length > 0;
+}
+
+/**
+ * Looks at some of all jobs that wait: whoever ended before the wait was committed did not see it. Gives the id after which the
+ * next look begins, null when there is none left.
+ */
+export async function releaseStranded(tx: Transaction, afterId: string | null, limit = 500): Promise<{ readonly last: string | null; readonly isReleased: boolean }> {
+  const waiting = await tx.rows<{ id: string }>(
+    `select id from mainstay_internal.jobs where state = 'queued' and is_waiting and ($1::uuid is null or id > $1) order by id limit $2`,
+    [afterId, limit],
+  );
+  if (waiting.length === 0) return { last: null, isReleased: false };
+  const released = await tx.rows(`select mainstay_internal.release_jobs($1::uuid[])`, [waiting.map(({ id }) => id)]);
+  return { last: waiting.length < limit ? null : waiting.at(-1)!.id, isReleased: released.length > 0 };
 }
 
 /** How far a running job has come, for its owner to see. */

@@ -30,7 +30,7 @@ export async function promoteDue(database: Database, limit = 1000): Promise<numb
 
 const promoteText = `
   with due as (
-    select id from mainstay_internal.jobs where state = 'queued' and not is_due and run_at <= clock_timestamp()
+    select id from mainstay_internal.jobs where state = 'queued' and not is_due and not is_waiting and run_at <= clock_timestamp()
     order by run_at limit $1::int for update skip locked
   ),
   promoted as (
@@ -43,7 +43,7 @@ const promoteText = `
   )
   select count(*) = $1::int, (
     select extract(epoch from min(run_at) - clock_timestamp())::float8 from mainstay_internal.jobs
-    where state = 'queued' and not is_due and run_at > clock_timestamp()
+    where state = 'queued' and not is_due and not is_waiting and run_at > clock_timestamp()
   ) from put`;
 
 /** A queue of people's, as one Bull queue carries it. */

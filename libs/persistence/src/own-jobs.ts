@@ -60,14 +60,7 @@ export async function findJob(tx: Transaction, id: string): Promise<OwnJob | nul
  * worker that runs it has lost its lease, and is told so that it stops soon.
  */
 export async function cancelJob(tx: Transaction, id: string): Promise<OwnJob | null> {
-  const [job] = await tx.rows<OwnJob>(
-    `update mainstay_internal.jobs set state = 'cancelled', lease_token = null, lease_until = null, finished_at = clock_timestamp()
-     where id = $1 and state in ('queued', 'running') returning ${columns}`,
-    [id],
-  );
-  if (job === undefined) return null;
-  await tx.rows(`select pg_notify('${cancelChannel}', $1)`, [id]);
-  return job;
+  return change(tx, id, 'mainstay_internal.cancel_job');
 }
 
 /**
@@ -75,15 +68,14 @@ export async function cancelJob(tx: Transaction, id: string): Promise<OwnJob | n
  * @throws DatabaseError 23505 when another open job has its key
  */
 export async function retryJob(tx: Transaction, id: string): Promise<OwnJob | null> {
-  const [job] = await tx.rows<OwnJob>(
-    `update mainstay_internal.jobs set state = 'queued', max_attempts = attempts + patience, run_at = clock_timestamp(),
-       is_due = false, published_at = null, finished_at = null
-     where id = $1 and state in ('dead', 'failed', 'cancelled') returning ${columns}`,
-    [id],
-  );
-  if (job === undefined) return null;
-  await tx.rows(`select pg_notify('mainstay_outbox', $1)`, [job.queue]);
-  return job;
+  return change(tx, id, 'mainstay_internal.retry_job');
+}
+
+/** Found first: row policies decide whose jobs the transaction may touch, and the functions do not ask again. */
+async function change(tx: Transaction, id: string, how: string): Promise<OwnJob | null> {
+  if ((await findJob(tx, id)) === null) return null;
+  const [row] = await tx.rows<{ isChanged: boolean }>(`select ${how}($1) as "isChanged"`, [id]);
+  return row!.isChanged ? findJob(tx, id) : null;
 }
 
 /** Deletes jobs that ended longer ago than they are kept, and idempotency keys that are worn out; says how many. */
@@ -96,8 +88,9 @@ export async function sweepJobs(tx: Transaction, keepSeconds: number, limit = 50
          where finished_at < now() - make_interval(secs => $1)
            and id < (lpad(to_hex((extract(epoch from now() - make_interval(secs => $1)) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
          order by id limit $2 for update skip locked
-       ) returning 1
+       ) returning id
      ),
+     old_waits as (delete from mainstay_internal.job_waits where job_id in (select id from old_jobs)),
      old_keys as (
        delete from mainstay_internal.idempotency_keys where (owner, key) in (
          select owner, key from mainstay_internal.idempotency_keys where created_at < now() - interval '24 hours' limit $2 for update skip locked

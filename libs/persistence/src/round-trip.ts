@@ -66,36 +66,51 @@ function preparedOf(client: object): Prepared {
 }
 
 /**
- * Two statements in one implicit transaction and one round trip: Bind and Execute of the first (which sets role and
- * settings), Bind and Execute of the second, one Sync. PostgreSQL opens the transaction at the first message and commits at
- * the Sync; an error in either undoes both (PostgreSQL documentation, "Pipelining" in the extended query protocol).
- * The promise settles at ReadyForQuery, never before: a deferred constraint fails after the statement is complete.
+ * Two statements in one implicit transaction and one round trip: the first sets role and settings, the second is answered.
  */
 export function roundTrip(client: pg.PoolClient, first: Statement, second: Statement): Promise<Result> {
+  return series(client, [first, second]);
+}
+
+/** Which statement of a series failed, by its place; as many as there are when the commit did. */
+export function failedPlace(error: unknown): number | null {
+  return (error as { [place]?: number })[place] ?? null;
+}
+
+const place = Symbol('place of the statement that failed');
+
+/**
+ * Statements in one implicit transaction and one round trip: Bind and Execute of each, one Sync; gives the answer of the last.
+ * PostgreSQL opens the transaction at the first message and commits at the Sync; an error in any undoes all (PostgreSQL
+ * documentation, "Pipelining" in the extended query protocol). The promise settles at ReadyForQuery, never before: a deferred
+ * constraint fails after the statement is complete.
+ */
+export function series(client: pg.PoolClient, statements: readonly Statement[]): Promise<Result> {
   return new Promise((resolve, reject) => {
-    client.query(new RoundTrip(preparedOf(client), first, second, resolve, reject) as unknown as pg.Submittable);
+    client.query(new Series(preparedOf(client), statements, resolve, reject) as unknown as pg.Submittable);
   });
 }
 
-class RoundTrip {
+class Series {
   private completed = 0;
   private fields: readonly string[] | undefined;
   private rows: (string | null)[][] = [];
   private rowCount = 0;
+  private readonly last: Statement;
 
   constructor(
     private readonly prepared: Prepared,
-    private readonly first: Statement,
-    private readonly second: Statement,
+    private readonly statements: readonly Statement[],
     private readonly resolve: (result: Result) => void,
     private readonly reject: (error: unknown) => void,
-  ) {}
+  ) {
+    this.last = statements.at(-1)!;
+  }
 
   submit(wire: Wire): null {
     wire.stream.cork();
     try {
-      this.send(wire, this.first);
-      this.send(wire, this.second);
+      for (const statement of this.statements) this.send(wire, statement);
     } finally {
       wire.sync();
       wire.stream.uncork();
@@ -106,8 +121,12 @@ class RoundTrip {
   private send(wire: Wire, statement: Statement): void {
     this.prepared.parse(wire, statement);
     wire.bind({ portal: '', statement: statement.name ?? '', values: statement.values as unknown[], valueMapper: (value) => value });
-    if (statement === this.second && this.prepared.fieldsOf(statement.name) === undefined) wire.describe({ type: 'P', name: '' });
+    if (statement === this.last && this.prepared.fieldsOf(statement.name) === undefined) wire.describe({ type: 'P', name: '' });
     wire.execute({ portal: '', rows: 0 });
+  }
+
+  private get isAtLast(): boolean {
+    return this.completed === this.statements.length - 1;
   }
 
   handleRowDescription(message: { fields: { name: string }[] }): void {
@@ -115,12 +134,12 @@ class RoundTrip {
   }
 
   handleDataRow(message: { fields: (string | null)[] }): void {
-    if (this.completed > 0) this.rows.push(message.fields);
+    if (this.isAtLast) this.rows.push(message.fields);
   }
 
   handleCommandComplete(message: { text: string }): void {
+    if (this.isAtLast) this.rowCount = Number(/\d+$/.exec(message.text)?.[0] ?? 0);
     this.completed += 1;
-    if (this.completed === 2) this.rowCount = Number(/\d+$/.exec(message.text)?.[0] ?? 0);
   }
 
   handleEmptyQuery(): void {
@@ -128,15 +147,14 @@ class RoundTrip {
   }
 
   handleReadyForQuery(): void {
-    const fields = this.fields ?? this.prepared.fieldsOf(this.second.name) ?? [];
-    this.prepared.confirm(this.first.name, []);
-    this.prepared.confirm(this.second.name, fields);
+    const fields = this.fields ?? this.prepared.fieldsOf(this.last.name) ?? [];
+    for (const statement of this.statements) this.prepared.confirm(statement.name, statement === this.last ? fields : []);
     this.resolve({ fields, rows: this.rows, rowCount: this.rowCount });
   }
 
   // pg does not call handleReadyForQuery after an error, so the promise is settled here.
   handleError(error: unknown): void {
-    this.reject(error);
+    this.reject(typeof error === 'object' && error !== null ? Object.assign(error, { [place]: this.completed }) : error);
   }
 
   handlePortalSuspended(): void {}

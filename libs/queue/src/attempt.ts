@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Claims } from '@mainstay/domain';
-import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type Failure, type Session, type Transaction } from '@mainstay/persistence';
+import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type Failure, type Lease, type Session, type Transaction } from '@mainstay/persistence';
 import type { Gathered } from './gathered.ts';
 import type { JobRun, Progress } from './job-run.ts';
 
@@ -22,13 +22,16 @@ export class Attempt implements JobRun {
   readonly session: Session;
   private readonly aborter = new AbortController();
   private readonly effects: ((tx: Transaction) => Promise<unknown>)[] = [];
+  private ownCompletion: ((lease: Lease) => Promise<boolean>) | null = null;
+  /** Ended, and others wait for it. */
+  isAwaited = false;
   private heldSince: number;
   private unsaved: Progress | null = null;
   private saving: Promise<void> | null = null;
 
   constructor(
     private readonly database: Database,
-    private readonly completions: Gathered<Completion, boolean>,
+    private readonly completions: Gathered<Completion, { readonly isAwaited: boolean } | null>,
     private readonly job: ClaimedJob,
     private readonly leaseSeconds: number,
     timeoutSeconds: number,
@@ -38,7 +41,12 @@ export class Attempt implements JobRun {
     const subject = typeof job.claims['sub'] === 'string' ? job.claims['sub'] : '';
     this.session = {
       role: job.role,
-      settings: { statement_timeout: `${timeoutSeconds}s`, 'request.jwt.claims': JSON.stringify(job.claims), 'request.jwt.claim.sub': subject },
+      settings: {
+        statement_timeout: `${timeoutSeconds}s`,
+        'request.jwt.claims': JSON.stringify(job.claims),
+        'request.jwt.claim.sub': subject,
+        ...(job.trace === null ? {} : { 'mainstay.traceparent': job.trace }),
+      },
     };
   }
 
@@ -85,6 +93,10 @@ export class Attempt implements JobRun {
     this.effects.push(effects);
   }
 
+  completeBy(complete: (lease: Lease) => Promise<boolean>): void {
+    this.ownCompletion = complete;
+  }
+
   abort(reason: Error): void {
     this.aborter.abort(reason);
   }
@@ -117,14 +129,23 @@ export class Attempt implements JobRun {
     if (this.unsaved !== null) await this.saveProgress();
     await this.persistently(async () => {
       const done = { jobId: this.jobId, token: this.token, result };
-      if (this.effects.length > 0) return completeWith(this.database, done, (tx) => this.runEffects(tx));
-      if (!(await this.completions.ask(done))) throw new LeaseLost(this.jobId);
+      if (this.ownCompletion !== null) this.isAwaited = await this.ownCompletion(this);
+      else if (this.effects.length > 0) ({ isAwaited: this.isAwaited } = await completeWith(this.database, done, (tx) => this.runEffects(tx)));
+      else {
+        const completed = await this.completions.ask(done);
+        if (completed === null) throw new LeaseLost(this.jobId);
+        this.isAwaited = completed.isAwaited;
+      }
     });
   }
 
   /** Ends a failed attempt; says what became of the job, null when it was not ours any more. */
   fail(failure: Failure): Promise<string | null> {
-    return this.persistently(() => fail(this.database, this, failure));
+    return this.persistently(async () => {
+      const ended = await fail(this.database, this, failure);
+      this.isAwaited = ended !== null && ended.isAwaited && ended.state !== 'queued';
+      return ended?.state ?? null;
+    });
   }
 
   private async runEffects(tx: Transaction): Promise<void> {

@@ -29,7 +29,7 @@ export class Consumer {
   readonly unfinished: Lease[] = [];
   private readonly activities = new Map<QueueName, QueueActivity>();
   private readonly claims: Gathered<Lease, ClaimedJob | null>;
-  private readonly completions: Gathered<Completion, boolean>;
+  private readonly completions: Gathered<Completion, { readonly isAwaited: boolean } | null>;
   private isStopping = false;
 
   constructor(
@@ -38,7 +38,7 @@ export class Consumer {
     private readonly leaseSeconds: number,
     private readonly log: Log,
     private readonly onClaim: (carrier: QueueName, waitedMs: number) => void,
-    private readonly onSettled: (queue: string) => void,
+    private readonly onSettled: (queue: string, awaited: string | null) => void,
     private readonly tally: Tally,
   ) {
     this.claims = new Gathered(async (leases) => {
@@ -47,7 +47,7 @@ export class Consumer {
     });
     this.completions = new Gathered(async (completions) => {
       const completed = await complete(database, completions);
-      return completions.map(({ token }) => completed.has(token));
+      return completions.map(({ token }) => completed.get(token) ?? null);
     });
   }
 
@@ -90,7 +90,7 @@ export class Consumer {
     } finally {
       this.running.delete(attempt.token);
       activity.running -= 1;
-      this.onSettled(job.queue);
+      this.onSettled(job.queue, attempt.isAwaited ? job.jobId : null);
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Fault, queues } from '@mainstay/domain';
+import { Fault, jobs, queues } from '@mainstay/domain';
 import { asHouse, asWorker, cancelJob, enqueue, makeDatabase, makeListener, retryJob, workerHealth, type Database, type EnqueueTerms } from '@mainstay/persistence';
 import { makeTestDatabase, testRedis, type TestDatabase } from '@mainstay/testing';
 import Bull from 'bull';
@@ -324,12 +324,8 @@ async function start(work: (run: JobRun, database: Database) => Promise<unknown>
   lastQueues = Object.keys(queues).map((name) => new Bull(name, options));
   const database = makeDatabase(test.settings, 'mainstay_worker', { max: 10 });
   const upkeep = makeDatabase(test.settings, 'mainstay_worker', { max: 3 });
-  const handlers: Handlers = {
-    ping: (_, run) => work(run, database),
-    'import-rows': () => Promise.resolve(null),
-    'sweep-over': () => Promise.resolve(null),
-    'send-message': () => Promise.resolve(null),
-  };
+  const idle = Object.fromEntries(Object.keys(jobs).map((kind) => [kind, () => Promise.resolve(null)])) as unknown as Handlers;
+  const handlers: Handlers = { ...idle, ping: (_, run) => work(run, database) };
   const engine = new JobEngine({
     database,
     upkeep,

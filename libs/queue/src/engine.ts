@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { queues, type QueueName } from '@mainstay/domain';
-import { cancelChannel, handBack, longestWaits, outboxChannel, reportWorker, type Database, type Listener, type WorkerReport } from '@mainstay/persistence';
+import { cancelChannel, endedChannel, handBack, longestWaits, outboxChannel, reportWorker, type Database, type Listener, type WorkerReport } from '@mainstay/persistence';
 import { WorkerStopping } from './attempt.ts';
 import type { BullQueues } from './bull-queues.ts';
 import { Consumer } from './consume.ts';
+import { Followers } from './followers.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Handlers } from './job-run.ts';
 import type { Log } from './log.ts';
@@ -38,6 +39,7 @@ const heedMs = 1000;
 export class JobEngine {
   private readonly consumer: Consumer;
   private readonly relay: Relay;
+  private readonly followers: Followers;
   private readonly heartbeat: Heartbeat;
   private readonly reaper: Reaper;
   private readonly tally: Tally;
@@ -50,13 +52,15 @@ export class JobEngine {
     const { database, upkeep, bull, handlers, leaseSeconds, log } = terms;
     this.tally = new Tally(upkeep, log);
     this.relay = new Relay(upkeep, bull, log, queues);
-    this.consumer = new Consumer(database, handlers, leaseSeconds, log, (carrier, waitedMs) => this.relay.claimed(carrier, waitedMs), (queue) => this.relay.settled(queue), this.tally);
+    this.consumer = new Consumer(database, handlers, leaseSeconds, log, (carrier, waitedMs) => this.relay.claimed(carrier, waitedMs), (queue, awaited) => this.settled(queue, awaited), this.tally);
+    this.followers = new Followers(upkeep, log, () => this.relay.wake());
     this.heartbeat = new Heartbeat(upkeep, this.consumer.running, leaseSeconds, log);
     this.reaper = new Reaper(upkeep, bull, log, () => this.relay.wake(), this.tally);
     bull.whenErring((queue, error) => log.debug({ queue, error: error.message }, 'queue error'));
     terms.listener
       .on({ channel: outboxChannel, onNotify: () => this.relay.wake(), onListening: () => this.relay.wake() })
-      .on({ channel: cancelChannel, onNotify: (jobId) => this.consumer.cancelled(jobId) });
+      .on({ channel: cancelChannel, onNotify: (jobId) => this.consumer.cancelled(jobId) })
+      .on({ channel: endedChannel, onNotify: (jobId) => this.followers.jobEnded(jobId) });
   }
 
   /** Begins to work. `processId` is the one under which this process is registered. A database or queue that is away is awaited without end. */
@@ -79,6 +83,11 @@ export class JobEngine {
    */
   stop(): Promise<void> {
     return (this.stopping ??= this.stopOnce());
+  }
+
+  private settled(queue: string, awaited: string | null): void {
+    this.relay.settled(queue);
+    if (awaited !== null) this.followers.jobEnded(awaited);
   }
 
   private async stopOnce(): Promise<void> {

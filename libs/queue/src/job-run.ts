@@ -1,5 +1,5 @@
 import type { JobKind, PayloadOf } from '@mainstay/domain';
-import type { ActingAs, Session, Transaction } from '@mainstay/persistence';
+import type { ActingAs, Lease, Session, Transaction } from '@mainstay/persistence';
 
 /** How far a job has come, as its owner sees it. `total` is null while it is not known. */
 export interface Progress {
@@ -31,6 +31,11 @@ export interface JobRun extends ActingAs {
    * `done` or not at all. Follow-up jobs are enqueued here.
    */
   finish(effects: (tx: Transaction) => Promise<unknown>): void;
+  /**
+   * Leaves the completion to the handler: called after it has returned, it completes the job in a transaction of its own and says
+   * whether other jobs wait for this one. Called again when the connection broke, so a second time must come to nothing.
+   */
+  completeBy(complete: (lease: Lease) => Promise<boolean>): void;
 }
 
 /** Does the work of a kind of job. What it returns is kept as the job's result; a `Fault` that it throws refuses the job for good. */

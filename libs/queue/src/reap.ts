@@ -1,5 +1,5 @@
 import type { QueueName } from '@mainstay/domain';
-import { asEngine, reapExpired, tryLock, unclaimed, type Database, type Transaction } from '@mainstay/persistence';
+import { asEngine, reapExpired, releaseStranded, tryLock, unclaimed, type Database, type Transaction } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import type { Log } from './log.ts';
 import type { Tally } from './tally.ts';
@@ -11,6 +11,8 @@ export class Reaper {
   private timer: NodeJS.Timeout | undefined;
   private reaping: Promise<void> | null = null;
   private isFailing = false;
+  /** Of the jobs that wait for others, those after this one are looked at next. */
+  private lookedAt: string | null = null;
 
   constructor(
     private readonly database: Database,
@@ -33,6 +35,7 @@ export class Reaper {
     try {
       await this.takeBack();
       await this.publishLost();
+      await this.releaseStranded();
       this.isFailing = false;
     } catch (error) {
       if (!this.isFailing) this.log.warn({ error: (error as Error).message }, 'reaper failed');
@@ -60,6 +63,14 @@ export class Reaper {
         if (lost > 0) this.log.info({ queue: carrier, ids: lost }, 'lost ids published again');
       }
     });
+  }
+
+  /** Also those who waited for a job that this has just taken back for good. */
+  private async releaseStranded(): Promise<void> {
+    const look = await this.alone('waiting jobs', (tx) => releaseStranded(tx, this.lookedAt));
+    if (look === null) return;
+    this.lookedAt = look.last;
+    if (look.isReleased) this.onReaped();
   }
 
   private alone<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T | null> {

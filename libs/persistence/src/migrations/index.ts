@@ -14,8 +14,8 @@ import { factorTables } from './0042-factors.ts';
 import { oauthTables } from './0044-oauth.ts';
 import { keyTables } from './0046-keys.ts';
 import { refreshAtOnce } from './0047-refresh.ts';
-import { customProviderTable } from './0048-custom-providers.ts';
 import { lanes } from './0050-lanes.ts';
+import { ownJobs } from './0051-own-jobs.ts';
 import { figures } from './0068-figures.ts';
 import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
@@ -25,4 +25,4 @@ import { scheduleTables } from './0061-schedules.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, customProviderTable, lanes, net, webhookTables, watches, announcements, scheduleTables, figures];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, net, webhookTables, watches, announcements, scheduleTables, figures];
