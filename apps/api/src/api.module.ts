@@ -1,7 +1,8 @@
-import { ImportsService, JobsService } from '@mainstay/automation';
+import { ImportsService, JobsService, WebhooksService } from '@mainstay/automation';
 import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
+import { makeOutward } from '@mainstay/outward';
 import { makeDatabase, RegisteredProcess, workerHealth, type Database } from '@mainstay/persistence';
 import { BatchService, cursorKeyOf, RestService, SchemaKeeper, streamTermsOf } from '@mainstay/rest';
 import { tracing } from '@mainstay/telemetry';
@@ -41,6 +42,7 @@ import { RestFilter } from './rest.filter.ts';
 import { settingsToken } from './settings-token.ts';
 import { SignInSettingsController } from './sign-in-settings.controller.ts';
 import { SurfaceFilter } from './surface.filter.ts';
+import { WebhooksController } from './webhooks.controller.ts';
 
 /** The pool of the login `authenticator`: data requests, each under the role of its caller. */
 const callersDatabase = Symbol('callers database');
@@ -63,7 +65,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -96,6 +98,7 @@ function services(settings: Settings): Provider[] {
     { provide: BatchService, inject: [RestService], useFactory: (rest: RestService) => new BatchService(rest, { maxEntries: settings.batchMaxRequests, maxBodyBytes: settings.maxBodyBytes }) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
+    { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
     { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database) => makeExposition(host, rest, [queuesOf(database), processesOf(database)]) },

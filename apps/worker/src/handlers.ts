@@ -1,4 +1,4 @@
-import type { FunctionCaller, ImportsService } from '@mainstay/automation';
+import type { ImportsService, WebhookWork } from '@mainstay/automation';
 import type { Handlers } from '@mainstay/queue';
 import type { PostOffice } from './post-office.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -6,7 +6,7 @@ import type { Upkeep } from './upkeep.ts';
 /** What the handlers call upon. */
 export interface Rooms {
   readonly imports: ImportsService;
-  readonly functions: Pick<FunctionCaller, 'run'>;
+  readonly webhooks: Pick<WebhookWork, 'deliver'>;
   readonly post: PostOffice;
   readonly upkeep: Upkeep;
 }
@@ -15,7 +15,7 @@ export interface Rooms {
 export const handlers = (rooms: Rooms): Handlers => ({
   'import-rows': ({ importId }, run) => rooms.imports.run(importId, run),
   'send-message': ({ messageId }, run) => rooms.post.send(messageId, run),
-  'call-function': (call, run) => rooms.functions.run(call, run),
+  'deliver-events': ({ endpointId }, run) => rooms.webhooks.deliver(endpointId, run),
   'sweep-over': () => rooms.upkeep.sweep(),
   ping: () => Promise.resolve(null),
 });

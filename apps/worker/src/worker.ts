@@ -1,8 +1,7 @@
 import { writeFile } from 'node:fs/promises';
-import { FunctionCaller, ImportsService } from '@mainstay/automation';
+import { ImportsService, WebhookWork } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
-import { queues } from '@mainstay/domain';
-import { makeCommandsDatabase, makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
+import { makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
 import { JobEngine, type BullQueues, type Log } from '@mainstay/queue';
 import { handlers } from './handlers.ts';
 import { PostOffice } from './post-office.ts';
@@ -14,11 +13,10 @@ const askForSweepMs = 10 * 60_000;
 export class Worker {
   private readonly upkeep: Upkeep;
   private readonly post: PostOffice;
+  private readonly webhooks: WebhookWork;
   private readonly engine: JobEngine;
   private readonly jobDatabase;
   private readonly engineDatabase;
-  private readonly functionDatabase;
-  private readonly commandDatabase;
   private registered: RegisteredProcess | undefined;
   private sweeping: NodeJS.Timeout | undefined;
 
@@ -29,18 +27,16 @@ export class Worker {
   ) {
     this.jobDatabase = makeDatabase(settings, 'mainstay_worker', { applicationName: 'mainstay_worker jobs' });
     this.engineDatabase = makeDatabase(settings, 'mainstay_worker', { max: 3, applicationName: 'mainstay_worker engine' });
-    const { concurrency } = queues.functions;
-    this.functionDatabase = makeDatabase(settings, 'mainstay_worker', { max: concurrency, applicationName: 'mainstay_worker functions' });
-    this.commandDatabase = makeCommandsDatabase(settings, { max: concurrency });
     const imports = new ImportsService(this.jobDatabase, settings);
-    this.upkeep = new Upkeep(this.jobDatabase, imports, settings);
+    this.webhooks = new WebhookWork(settings, this.engineDatabase, log);
+    this.upkeep = new Upkeep(this.jobDatabase, imports, this.webhooks, settings);
     this.post = new PostOffice(this.jobDatabase, settings);
     this.engine = new JobEngine({
       database: this.jobDatabase,
       upkeep: this.engineDatabase,
-      listener: makeListener(settings, 'mainstay_worker'),
+      listener: this.webhooks.hearFrom(makeListener(settings, 'mainstay_worker')),
       bull,
-      handlers: handlers({ imports, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), post: this.post, upkeep: this.upkeep }),
+      handlers: handlers({ imports, webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
       leaseSeconds: settings.jobLeaseSeconds,
       log,
       onProgress: () => this.sayAlive(),
@@ -51,6 +47,7 @@ export class Worker {
   async start(): Promise<void> {
     this.registered = await RegisteredProcess.register(this.engineDatabase, 'worker', this.settings);
     this.engine.start(this.registered.id);
+    this.webhooks.start();
     this.askForSweep();
     this.sweeping = setInterval(() => this.askForSweep(), askForSweepMs);
   }
@@ -58,10 +55,11 @@ export class Worker {
   /** Stops within 4 s; what did not end in time goes back to the other workers. */
   async stop(): Promise<void> {
     clearInterval(this.sweeping);
-    await this.engine.stop();
+    await Promise.all([this.webhooks.stop(), this.engine.stop()]);
+    await this.webhooks.close();
     this.post.close();
     await this.registered?.leave();
-    await Promise.all([this.jobDatabase, this.engineDatabase, this.functionDatabase, this.commandDatabase].map((database) => database.close()));
+    await Promise.all([this.jobDatabase.close(), this.engineDatabase.close()]);
   }
 
   /** The worker listens to nobody, so whoever asks how it is looks at the age of a file. */

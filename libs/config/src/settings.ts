@@ -263,6 +263,18 @@ export const settings = {
   }),
   outwardPorts: ports('MAINSTAY_OUTWARD_PORTS', { default: [80, 443], defaultText: '80,443', meaning: 'Ports of public hosts that SQL, jobs and webhooks may call.' }),
 
+  // Webhooks
+  webhookRetries: formed('MAINSTAY_WEBHOOK_RETRIES', 'seconds between the tries, with commas between, such as 5,300,1800', /^\d{1,7}(,\d{1,7}){0,49}$/, {
+    default: '5,300,1800,7200,18000,36000,50400,72000,86400',
+    meaning: 'Seconds between the tries of a delivery, to which chance adds up to a tenth: by default 10 tries in 75 hours. After the last one it is dead.',
+  }),
+  webhookTimeoutSeconds: integer('MAINSTAY_WEBHOOK_TIMEOUT', 1, 120, { default: 15, meaning: 'Seconds that a receiver has for its whole answer.' }),
+  webhookConcurrency: integer('MAINSTAY_WEBHOOK_CONCURRENCY', 1, 1000, { default: 32, meaning: 'Most calls under way to one endpoint.' }),
+  webhookBreakerFailures: integer('MAINSTAY_WEBHOOK_BREAKER', 0, 10_000, { default: 10, meaning: 'Failures in a row after which an endpoint is let rest; its deliveries wait without using up tries. 0 never lets it rest.' }),
+  webhookBreakerSeconds: integer('MAINSTAY_WEBHOOK_BREAKER_REST', 1, 86_400, { default: 30, meaning: 'Seconds of its first rest; each further one is twice as long, up to 15 minutes or this.' }),
+  webhookKeepSeconds: integer('MAINSTAY_WEBHOOK_KEEP', 0, 31_536_000, { default: 604_800, defaultText: '7 days', meaning: 'Seconds that a settled delivery is kept, with its event and the log of its tries.' }),
+  webhookOverlapHours: integer('MAINSTAY_WEBHOOK_OVERLAP', 0, 8760, { default: 24, meaning: 'Hours that the old secret of an endpoint signs beside the new one.' }),
+
   // Imports and jobs
   importQuotaBytes: bytes('MAINSTAY_IMPORT_QUOTA', { default: 2 * 1024 ** 3, defaultText: '2GB', meaning: 'Most bytes, unpacked, that one owner may have waiting in imports.' }),
   importMaxRowBytes: bytes('MAINSTAY_IMPORT_MAX_ROW', { default: 1024 ** 2, defaultText: '1MB', meaning: 'Longest row of an imported file.' }),

@@ -2,6 +2,7 @@ export { elementsOf, objectOf } from './json-spans.ts';
 export { entryRequest } from './batch-entry.ts';
 export type { AnswersSoFar } from './batch-references.ts';
 export { hasGroups } from './compile-read.ts';
+export { compileRowFilter, type RowColumn, type RowFilter } from './compile-row-filter.ts';
 export { compile, type Compiled, type SqlStatement } from './compile.ts';
 export { insertAtRoot, insertBelow, outcomeOfRoot, readRoot, readStored, readValue, type RowsToInsert } from './compile-nested.ts';
 export { databaseTypes } from './database-types.ts';

@@ -292,7 +292,7 @@ class ReadPlanner {
 }
 
 /** A filter on columns of one collection. */
-export function conditionOf(cache: SchemaCache, collection: Collection | null, tree: Tree): Condition {
+export function conditionOf(cache: Pick<SchemaCache, 'casts'>, collection: Pick<Collection, 'columns'> | null, tree: Tree): Condition {
   if (tree.kind === 'logic') {
     return { kind: 'logic', isNegated: tree.isNegated, operator: tree.operator, conditions: tree.trees.map((inner) => conditionOf(cache, collection, inner)) };
   }

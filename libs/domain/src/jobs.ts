@@ -1,4 +1,4 @@
-import { IsDefined, IsString, IsUUID } from 'class-validator';
+import { IsUUID } from 'class-validator';
 
 /** The kinds of work that may wait together; each is one Bull queue with its own concurrency. */
 export const queues = {
@@ -6,7 +6,7 @@ export const queues = {
   mail: { concurrency: 4 },
   upkeep: { concurrency: 32 },
   /** Functions of the users' own, in SQL. */
-  functions: { concurrency: 10 },
+  functions: { concurrency: 16 },
   /** Calls to the world outside that users ask for. */
   calls: { concurrency: 32 },
   webhooks: { concurrency: 64 },
@@ -38,20 +38,14 @@ export class SendMessage {
   messageId!: string;
 }
 
+/** Sends an endpoint what is due to it, one delivery after the other and many at once, until nothing is. */
+export class DeliverEvents {
+  @IsUUID()
+  endpointId!: string;
+}
+
 /** Carries nothing: sweeps away what is over (imports, jobs, idempotency keys, uploads that never ended, messages, codes and counters). */
 export class SweepOver {}
-
-/** Calls a function of the users' own, as who asked for it. */
-export class CallFunction {
-  @IsString()
-  schema!: string;
-
-  @IsString()
-  name!: string;
-
-  @IsDefined()
-  arguments!: unknown;
-}
 
 /** Does nothing; measures the engine (`npm run bench`) and shows that a worker is making progress. */
 export class Ping {}
@@ -64,7 +58,7 @@ function contract<P extends object>(payload: new () => P, terms: Partial<Omit<Co
 export const jobs = {
   'import-rows': contract(ImportRows, { queue: 'transfers', attempts: 8, keyOf: (p) => p.importId }),
   'send-message': contract(SendMessage, { queue: 'mail', attempts: 12, keyOf: (p) => p.messageId, timeoutSeconds: 30 }),
-  'call-function': contract(CallFunction, { queue: 'functions' }),
+  'deliver-events': contract(DeliverEvents, { queue: 'webhooks', attempts: 5, keyOf: (p) => p.endpointId, timeoutSeconds: 60 }),
   'sweep-over': contract(SweepOver, { queue: 'upkeep', attempts: 3, keyOf: () => 'sweep' }),
   ping: contract(Ping, { queue: 'upkeep', attempts: 3 }),
 };

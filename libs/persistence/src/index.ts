@@ -1,16 +1,16 @@
 export { Accounts, type Account, type Device, type OpenAccounts, type SessionFacts, type TokenInFamily } from './accounts.ts';
 export type { AuthSession } from './auth-session.entity.ts';
 export { quoteName, quoteText } from './administrator.ts';
-export { callFunction, describeCall, FunctionThrew, type CallText, type FunctionCall } from './call-function.ts';
 export { callRoutine, type RoutineCall } from './call-routine.ts';
 export { createCollection, listCollections, type Access, type Collection, type CollectionDraft, type FieldDraft } from './collections.ts';
+export { countCustomProviders, deleteCustomProvider, findCustomProvider, listCustomProviders, saveCustomProvider, type CustomProvider, type CustomProviderDraft } from './custom-providers.ts';
 export { ConnectionLost, DatabaseError, isConnectionError, isDatabaseError, PoolTimeout } from './database-faults.ts';
 export { Database, openDatabases, type DatabaseOptions, type RunTerms } from './database.ts';
 export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './enqueue.ts';
 export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
 export { keepReply, recallReply, type KeptReply } from './kept-replies.ts';
 export {
-  asEngine, assertLease, asWorker, claim, complete, completeWith, endedChannel, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, releaseFollowers, releaseStranded, renew, saveProgress,
+  asEngine, assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
   type ClaimedJob, type Completion, type Failure, type JobError, type Lease, type ReapedJob, type Standing,
 } from './jobs.ts';
 export type { Identity } from './identity.entity.ts';
@@ -63,3 +63,15 @@ export {
   approveAuthorization, beginAuthorization, claimAuthorization, consentedScopes, deleteOAuthClient, endAuthorization, endClientSessions, findOAuthClient, giveSessionToClient, keepConsent, listGrants,
   listOAuthClients, lockAuthorization, lockAuthorizationByCode, revokeConsent, saveOAuthClient, scopesOfSession, type AuthMethod, type OAuthAuthorization, type OAuthClient, type OAuthGrant,
 } from './oauth-server.ts';
+export {
+  addEndpoint, buildWatches, changeEndpoint, countedAtMost, dropEndpoint, findEndpoint, findWatchable, listEndpoints, listWatchable, rebuildEndpoint, subscribe, tryPattern, watchedOperations,
+  type EndpointDraft, type KeptEndpoint, type KeptSubscription, type RowsDraft, type SubscriptionDraft, type WatchableTable, type WatchedOperation,
+} from './webhook-endpoints.ts';
+export {
+  countDeliveries, deliveryStates, findDelivery, listDeliveries, putTestEvent, redeliver, redeliverAll, wakeFeeder,
+  type DeliveryFilters, type DeliveryId, type DeliveryState, type EventParts, type KeptAttempt, type KeptDelivery,
+} from './webhook-deliveries.ts';
+export {
+  eventsChannel, feedEndpoints, findEndpointAtWork, hasFeed, rebuildWatchesOf, sayFeederAsleep, settleDeliveries, settleHealth, sweepWebhooks, takeBreaks, takeDue,
+  type BreakerTerms, type BrokenSubscription, type DueDelivery, type EndpointAtWork, type Fed, type Health, type Room, type Settled,
+} from './webhook-work.ts';

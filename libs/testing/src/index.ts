@@ -7,3 +7,4 @@ export { startTestServers, templateDatabase, testEnvironment, testSettings, type
 export { makeTestDatabase, type TestDatabase } from './test-database.ts';
 export { testRedis } from './test-redis.ts';
 export { OtlpReceiver, type SentSpan } from './otlp-receiver.ts';
+export { Receiver, type Received } from './receiver.ts';

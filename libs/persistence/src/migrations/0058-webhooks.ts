@@ -103,6 +103,7 @@ export const webhookTables: HouseMigration = {
     create index webhook_deliveries_of_endpoint on mainstay_internal.webhook_deliveries (endpoint_no, event_id);
     create index webhook_deliveries_due on mainstay_internal.webhook_deliveries (endpoint_no, next_at, event_id) where state = 'queued';
     create index webhook_deliveries_of_row on mainstay_internal.webhook_deliveries (endpoint_no, row_key, event_id) where state = 'queued' and row_key is not null;
+    create index webhook_deliveries_dead on mainstay_internal.webhook_deliveries (endpoint_no, event_id) where state = 'dead';
 
     create table mainstay_internal.webhook_attempts (
       id bigint generated always as identity primary key,
@@ -149,7 +150,8 @@ export const webhookTables: HouseMigration = {
 
     grant select, update on mainstay_internal.webhook_endpoints, mainstay_internal.webhook_subscriptions, mainstay_internal.webhook_feeder to mainstay_worker;
     grant select on mainstay_internal.webhook_watches to mainstay_worker;
-    grant select, delete on mainstay_internal.events, mainstay_internal.webhook_breaks to mainstay_worker;
+    grant select, delete on mainstay_internal.events to mainstay_worker;
+    grant select, update, delete on mainstay_internal.webhook_breaks to mainstay_worker;
     grant select, update, delete on mainstay_internal.webhook_deliveries to mainstay_worker;
     grant select, insert, delete on mainstay_internal.webhook_attempts to mainstay_worker;
 

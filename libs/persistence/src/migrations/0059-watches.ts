@@ -245,11 +245,11 @@ export const watches: HouseMigration = {
         perform pg_advisory_xact_lock(724687330, 59);
         select pg_class.oid, webhook_watches.made_for into table_is, made_for
         from mainstay_internal.webhook_watches left join pg_catalog.pg_class on pg_class.oid = relation where id = watch;
-        update mainstay_internal.webhook_watches set relation = table_is, made_for = table_is where id = watch;
+        update mainstay_internal.webhook_watches set relation = table_is, made_for = coalesce(table_is, webhook_watches.made_for) where id = watch;
         update mainstay_internal.webhook_watches set schema_name = nspname, table_name = relname
         from pg_catalog.pg_class join pg_catalog.pg_namespace on pg_namespace.oid = relnamespace
         where id = watch and pg_class.oid = table_is and (schema_name, table_name) is distinct from (nspname, relname);
-        perform mainstay_internal.check_subscriptions(watch, table_is, made_for is not null and made_for is distinct from table_is);
+        perform mainstay_internal.check_subscriptions(watch, table_is, table_is <> made_for);
         delete from mainstay_internal.webhook_queries where watch_id = watch;
 
         foreach of_operation in array array['insert', 'update', 'delete', 'truncate'] loop

@@ -30,6 +30,18 @@ export const announcements: HouseMigration = {
         end
       $$;
 
+    -- For one endpoint alone, to try it.
+    create function mainstay_internal.put_test_event(endpoint integer, payload jsonb) returns bigint language plpgsql security definer set search_path = '' as $$
+      declare
+        made bigint;
+      begin
+        insert into mainstay_internal.events (type, data) values ('webhook.test', payload) returning id into made;
+        insert into mainstay_internal.webhook_deliveries (event_id, endpoint_no) values (made, endpoint);
+        perform mainstay_internal.wake_feeder();
+        return made;
+      end
+    $$;
+
     create function mainstay_internal.announce_job() returns trigger language plpgsql security definer set search_path = '' as $$
       begin
         if mainstay_internal.is_wanted('job.' || new.state) then
@@ -87,7 +99,8 @@ export const announcements: HouseMigration = {
     set local role supabase_admin;
 
     revoke execute on function mainstay_internal.is_wanted(text), mainstay_internal.announce(text, jsonb, bigint), mainstay_internal.announce_job(), mainstay_internal.announce_import(),
-      mainstay_internal.announce_account() from public;
+      mainstay_internal.announce_account(), mainstay_internal.put_test_event(integer, jsonb) from public;
+    grant execute on function mainstay_internal.put_test_event(integer, jsonb) to mainstay_api;
     grant execute on function mainstay_internal.announce(text, jsonb, bigint) to mainstay_api, mainstay_worker;
   `,
 };
