@@ -49,7 +49,7 @@ const boundaries = ({ isSpec, allow = [] }) => {
         { sourceTag: 'layer:app', onlyDependOnLibsWithTags: ['layer:feature', 'layer:infra', 'layer:domain', ...testing] },
         { sourceTag: 'layer:testing', onlyDependOnLibsWithTags: ['layer:infra', 'layer:domain', ...testing], bannedExternalImports: nest },
         { sourceTag: 'layer:e2e', onlyDependOnLibsWithTags: ['layer:testing'], bannedExternalImports: nest },
-        { sourceTag: 'runs:browser', onlyDependOnLibsWithTags: ['layer:domain'], allowedExternalImports: ['react', 'react/*', 'react-dom', 'react-dom/*', ...forSpecs] },
+        { sourceTag: 'runs:browser', onlyDependOnLibsWithTags: ['layer:domain'], allowedExternalImports: ['cronstrue', 'react', 'react/*', 'react-dom', 'react-dom/*', ...forSpecs] },
 
         { sourceTag: 'scope:shared', onlyDependOnLibsWithTags: ['scope:shared'] },
         ...['rest', 'auth', 'collections', 'insights'].map((scope) => ({ sourceTag: `scope:${scope}`, onlyDependOnLibsWithTags: ['scope:shared', `scope:${scope}`] })),

@@ -9,6 +9,9 @@ import { MailboxPage } from './mailbox/mailbox-page.tsx';
 import { OverviewPage } from './overview/overview-page.tsx';
 import { useHealth } from './overview/use-health.ts';
 import type { Route } from './route.ts';
+import { EditSchedulePage } from './schedules/edit-schedule-page.tsx';
+import { SchedulePage } from './schedules/schedule-page.tsx';
+import { SchedulesPage } from './schedules/schedules-page.tsx';
 import { useKey } from './session.ts';
 import { Shell } from './shell.tsx';
 import { SignInPage } from './sign-in-page.tsx';
@@ -45,6 +48,7 @@ function SignedIn({ route }: { route: Route }) {
       {route.page === 'exports' ? <ExportsPage query={route.query} /> : null}
       {route.page === 'jobs' && route.id === null ? <JobsPage query={route.query} /> : null}
       {route.page === 'jobs' && route.id !== null ? <JobPage key={route.id} id={route.id} /> : null}
+      {route.page === 'schedules' ? <Schedules route={route} /> : null}
       {route.page === 'webhooks' ? <Webhooks route={route} /> : null}
       {route.page === 'users' && route.id === null ? <UsersPage query={route.query} /> : null}
       {route.page === 'users' && route.id !== null ? <UserPage key={route.id} id={route.id} /> : null}
@@ -53,6 +57,12 @@ function SignedIn({ route }: { route: Route }) {
       {route.page === 'sign-in' ? <SignInSettingsPage /> : null}
     </Shell>
   );
+}
+
+function Schedules({ route: { id, isEdited } }: { route: Extract<Route, { page: 'schedules' }> }) {
+  if (id === null) return <SchedulesPage />;
+  if (id === 'new') return <EditSchedulePage id={null} />;
+  return isEdited ? <EditSchedulePage key={id} id={id} /> : <SchedulePage key={id} id={id} />;
 }
 
 function Webhooks({ route: { id, delivery, query } }: { route: Extract<Route, { page: 'webhooks' }> }) {
@@ -65,6 +75,7 @@ function Webhooks({ route: { id, delivery, query } }: { route: Extract<Route, { 
 /** What a reader calls a place: a filter or a page of rows is still the same one. */
 function placeOf(route: Route): string {
   if (route.page === 'data') return `data ${route.collection === null ? '' : JSON.stringify(route.collection)}`;
+  if (route.page === 'schedules') return `schedules ${route.id ?? ''} ${route.isEdited}`;
   if (route.page === 'webhooks') return `webhooks ${route.id ?? ''} ${route.delivery ?? ''}`;
   return 'id' in route ? `${route.page} ${route.id ?? ''}` : route.page;
 }

@@ -214,6 +214,54 @@ export interface DeliveryAttempt {
   readonly error: Wrong | null;
 }
 
+/** Something that the clock sets going. Exactly one of `function`, `sql` and `url` is there. */
+export interface Schedule {
+  readonly id: string;
+  readonly name: string;
+  readonly origin: 'own' | 'pg_cron';
+  readonly kind: 'function' | 'sql' | 'url';
+  readonly function: string | null;
+  readonly arguments: unknown;
+  readonly sql: string | null;
+  readonly url: string | null;
+  readonly method: string | null;
+  readonly headers: Readonly<Record<string, string>> | null;
+  readonly body: unknown;
+  readonly cron: string;
+  readonly time_zone: string;
+  readonly missed: 'skip' | 'once' | 'all';
+  readonly overlap: 'skip' | 'queue' | 'allow';
+  readonly max_attempts: number | null;
+  readonly queue: string | null;
+  readonly is_paused: boolean;
+  /** Why it stands still. */
+  readonly trouble: string | null;
+  readonly role: string;
+  readonly next_run_at: string | null;
+  readonly last_run: ScheduleRun | null;
+  /** Of one schedule alone. */
+  readonly next_runs?: readonly string[];
+  readonly created_at: string;
+}
+
+export type RunState = JobState | 'waiting' | 'skipped';
+
+/** One time at which a schedule ran, or should have. */
+export interface ScheduleRun {
+  readonly id: string;
+  readonly slot: string;
+  readonly is_manual: boolean;
+  readonly state: RunState;
+  readonly reason: 'missed' | 'overlap' | null;
+  readonly skipped_count: number | null;
+  readonly job_id: string | null;
+  readonly attempts: number | null;
+  readonly message: string | null;
+  readonly error: Wrong | null;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+}
+
 /** Somebody who may sign in, as `/auth/v1/admin` shows them. A field that would be empty is not there. */
 export interface User {
   readonly id: string;

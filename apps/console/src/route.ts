@@ -4,7 +4,7 @@ export type Route =
   | { readonly page: 'import'; readonly id: string | null; readonly into: string | null }
   | { readonly page: 'data'; readonly collection: { readonly schema: string; readonly name: string } | null; readonly query: URLSearchParams }
   | { readonly page: 'jobs'; readonly id: string | null; readonly query: URLSearchParams }
-  | { readonly page: 'schedules'; readonly id: string | null }
+  | { readonly page: 'schedules'; readonly id: string | null; readonly isEdited: boolean }
   | { readonly page: 'webhooks'; readonly id: string | null; readonly delivery: string | null; readonly query: URLSearchParams }
   | { readonly page: 'exports'; readonly query: URLSearchParams }
   | { readonly page: 'users'; readonly id: string | null; readonly query: URLSearchParams }
@@ -20,7 +20,7 @@ export function parseRoute(hash: string): Route {
   if (page === 'import') return { page, id: first || null, into: query.get('into') };
   if (page === 'data') return { page, collection: first && second ? { schema: first, name: second } : null, query };
   if (page === 'jobs' || page === 'users' || page === 'mailbox') return { page, id: first || null, query };
-  if (page === 'schedules') return { page, id: first || null };
+  if (page === 'schedules') return { page, id: first || null, isEdited: second === 'edit' };
   if (page === 'webhooks') return { page, id: first || null, delivery: second || null, query };
   if (page === 'exports') return { page, query };
   if (page === 'keys' || page === 'sign-in') return { page };
@@ -39,6 +39,7 @@ export const links = {
   job: (id: string): string => `#/jobs/${encodeURIComponent(id)}`,
   schedules: '#/schedules',
   schedule: (id: string): string => `#/schedules/${encodeURIComponent(id)}`,
+  editSchedule: (id: string): string => `#/schedules/${encodeURIComponent(id)}/edit`,
   webhooks: '#/webhooks',
   endpoint: (id: string, query = ''): string => `#/webhooks/${encodeURIComponent(id)}${query === '' ? '' : `?${query}`}`,
   editEndpoint: (id: string): string => `#/webhooks/${encodeURIComponent(id)}/edit`,

@@ -54,6 +54,17 @@ export function ago(time: string, now: number): string {
   return new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(new Date(time));
 }
 
+/** How far a moment is ahead: `now`, `in 4 minutes`, `tomorrow`, else its date. */
+export function ahead(time: string, now: number): string {
+  const seconds = (Date.parse(time) - now) / 1000;
+  if (seconds < 1) return 'now';
+  if (seconds < 60) return `in ${some(seconds, 'second')}`;
+  if (seconds < 3570) return `in ${some(Math.max(1, seconds / 60), 'minute')}`;
+  if (seconds < 84_600) return `in ${some(seconds / 3600, 'hour')}`;
+  if (seconds < 172_800) return 'tomorrow';
+  return `on ${new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(new Date(time))}`;
+}
+
 /** A moment for a title or a detail, to the second, in the reader's time zone. */
 export function moment(time: string): string {
   return new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time));

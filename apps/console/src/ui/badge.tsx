@@ -1,7 +1,11 @@
-import type { ImportState } from '../contracts.ts';
+import type { ImportState, RunState } from '../contracts.ts';
 
-const meanings: Record<ImportState, string> = {
+type AnyState = ImportState | RunState;
+
+const meanings: Record<AnyState, string> = {
   uploading: 'the file is on its way',
+  waiting: 'waits for the run before it',
+  skipped: 'was passed over',
   queued: 'waits for a worker',
   running: 'a worker has it',
   done: 'finished',
@@ -11,7 +15,7 @@ const meanings: Record<ImportState, string> = {
 };
 
 /** The state of a job or an import: the house's own word, its meaning on hover. */
-export function StateBadge({ state }: { state: ImportState }) {
+export function StateBadge({ state }: { state: AnyState }) {
   return (
     <span className={`badge badge-${state}`} title={meanings[state]}>
       {state}
@@ -19,6 +23,6 @@ export function StateBadge({ state }: { state: ImportState }) {
   );
 }
 
-export function stateMeaning(state: ImportState): string {
+export function stateMeaning(state: AnyState): string {
   return meanings[state];
 }

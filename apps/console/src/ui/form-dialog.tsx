@@ -52,6 +52,18 @@ export function TextField({ label, hint, value, change, ...rest }: { label: stri
   );
 }
 
+/** Some lines of text to be filled in, as code. */
+export function TextArea({ label, hint, value, change, rows }: { label: string; hint: string; value: string; change: (value: string) => void; rows: number }) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <textarea id={id} className="input input-code input-lines" rows={rows} value={value} spellCheck={false} aria-describedby={`${id}-hint`} onChange={(event) => change(event.target.value)} />
+      <p className="hint" id={`${id}-hint`}>{hint}</p>
+    </div>
+  );
+}
+
 export interface ChoiceOption<T extends string> {
   readonly value: T;
   readonly label: string;
@@ -59,10 +71,10 @@ export interface ChoiceOption<T extends string> {
 }
 
 /** One of a few, each with what it means. */
-export function Choices<T extends string>({ legend, options, value, change, columns = 1 }: { legend: string; options: readonly ChoiceOption<T>[]; value: T; change: (value: T) => void; columns?: 1 | 2 }) {
+export function Choices<T extends string>({ legend, options, value, change, columns = 1 }: { legend: string; options: readonly ChoiceOption<T>[]; value: T; change: (value: T) => void; columns?: 1 | 2 | 3 }) {
   const name = useId();
   return (
-    <fieldset className={columns === 2 ? 'choices choices-2' : 'choices'}>
+    <fieldset className={columns === 1 ? 'choices' : `choices choices-${columns}`}>
       <legend>{legend}</legend>
       {options.map((option) => (
         <label key={option.value} className="choice">
