@@ -31,11 +31,12 @@ import { KeysController } from './keys.controller.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
 import { Exposition } from './metrics/exposition.ts';
-import { processesOf, queuesOf } from './metrics/house-figures.ts';
+import { processesOf, QueueLook } from './metrics/house-figures.ts';
 import { makeExposition } from './metrics/make-exposition.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
 import { keepSchema } from './postgrest.module.ts';
+import { QueueFiguresController } from './queue-figures.controller.ts';
 import { Readiness } from './readiness.ts';
 import { RestController } from './rest.controller.ts';
 import { RestFilter } from './rest.filter.ts';
@@ -65,7 +66,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -101,7 +102,8 @@ function services(settings: Settings): Provider[] {
     { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
-    { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database) => makeExposition(host, rest, [queuesOf(database), processesOf(database)]) },
+    { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase, QueueLook], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database, queues: QueueLook) => makeExposition(host, rest, [queues.tell, processesOf(database)]) },
+    { provide: QueueLook, inject: [ownDatabase], useFactory: (database: Database) => new QueueLook(database) },
   ];
 }
 

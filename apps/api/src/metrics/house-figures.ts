@@ -1,4 +1,4 @@
-import { listProcessReports, readQueueFigures, readTallies, type Database } from '@mainstay/persistence';
+import { listProcessReports, readQueueFigures, readTallies, type Database, type TalliedOutcome } from '@mainstay/persistence';
 import { slowBounds } from '@mainstay/telemetry';
 import type { Source } from './exposition.ts';
 
@@ -23,11 +23,40 @@ export function kept<T>(read: () => Promise<T>, now: () => number = () => perfor
   };
 }
 
-/** How the queues stand, by a login that may read them. */
-export function queuesOf(database: Database): Source {
-  const read = kept(() => Promise.all([readQueueFigures(database), readTallies(database)]));
-  return async (samples) => {
-    const [queues, tallies] = await read();
+/** A queue as the console shows it. The totals are of all workers since the database was made. */
+export interface ShownQueue {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly scheduled: number;
+  readonly running: number;
+  readonly failed: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly oldest_seconds: number;
+  readonly ended: Readonly<Record<TalliedOutcome, number>>;
+}
+
+/** Looks at the queues, by a login that may read them; `/metrics` and the console share what was read. */
+export class QueueLook {
+  private readonly read;
+
+  constructor(database: Database) {
+    this.read = kept(() => Promise.all([readQueueFigures(database), readTallies(database)]));
+  }
+
+  async show(): Promise<ShownQueue[]> {
+    const [queues, tallies] = await this.read();
+    const ended = (queue: string, outcome: TalliedOutcome): number => tallies.find((tally) => tally.queue === queue && tally.what === outcome)?.counts[0] ?? 0;
+    return queues.map(({ queue, waiting, scheduled, running, failed, dead, cancelled, oldestSeconds }) => ({
+      queue, waiting, scheduled, running, failed, dead, cancelled,
+      oldest_seconds: Math.max(0, oldestSeconds),
+      ended: { done: ended(queue, 'done'), failed: ended(queue, 'failed'), dead: ended(queue, 'dead'), again: ended(queue, 'again') },
+    }));
+  }
+
+  /** Tells Prometheus. */
+  readonly tell: Source = async (samples) => {
+    const [queues, tallies] = await this.read();
     for (const { queue, ...figures } of queues) {
       samples.add('mainstay_queue_waiting', figures.waiting, { queue });
       samples.add('mainstay_queue_scheduled', figures.scheduled, { queue });
