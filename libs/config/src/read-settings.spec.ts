@@ -3,7 +3,7 @@ import { settings } from './settings.ts';
 
 describe('settings', () => {
   it('have their defaults where nothing is said', () => {
-    expect(readSettings({})).toMatchObject({ port: 54_321, host: '127.0.0.1', dbSchemas: ['public', 'graphql_public'], databaseUrl: null, mailerAutoconfirm: false });
+    expect(readSettings({})).toMatchObject({ port: 54_321, host: '127.0.0.1', dbSchemas: ['public', 'graphql_public', 'mainstay'], databaseUrl: null, mailerAutoconfirm: false });
   });
 
   it.each([

@@ -76,7 +76,7 @@ export const settings = {
   jwtExpirySeconds: integer('JWT_EXPIRY', 30, 604_800, { default: 3600, meaning: 'Seconds that an access token lives.', synonyms: ['GOTRUE_JWT_EXP', 'JWT_EXP'] }),
 
   // Data API
-  dbSchemas: list('PGRST_DB_SCHEMAS', { default: ['public', 'graphql_public'], defaultText: 'public,graphql_public', asPostgrest: ['public'], meaning: 'Schemas that `/rest/v1` exposes; the first is the default.', synonyms: ['PGRST_DB_SCHEMA'] }),
+  dbSchemas: list('PGRST_DB_SCHEMAS', { default: ['public', 'graphql_public', 'mainstay'], defaultText: 'public,graphql_public,mainstay', asPostgrest: ['public'], meaning: 'Schemas that `/rest/v1` exposes; the first is the default.', synonyms: ['PGRST_DB_SCHEMA'] }),
   dbExtraSearchPath: list('PGRST_DB_EXTRA_SEARCH_PATH', { default: ['public', 'extensions'], defaultText: 'public,extensions', asPostgrest: ['public'], takesEmpty: true, meaning: 'Schemas added to the `search_path` of every data request.' }),
   dbAnonRole: text('PGRST_DB_ANON_ROLE', { default: 'anon', asPostgrest: '', asPostgrestText: 'none: a token is needed', meaning: 'Role of a request without a token.' }),
   dbMaxRows: integer('PGRST_DB_MAX_ROWS', 0, 10_000_000, { default: 1000, asPostgrest: 0, asPostgrestText: 'no limit', meaning: 'Most rows that a read or a function gives, at the top and in every embed; 0 is no limit.', synonyms: ['PGRST_MAX_ROWS'] }),

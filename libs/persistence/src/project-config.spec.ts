@@ -30,7 +30,7 @@ describe('supabase/config.toml', () => {
       [auth]
       site_url = "http://localhost:3000"`);
     expect(readProjectConfig(folder)).toEqual({
-      PORT: '54999', PGRST_DB_SCHEMAS: 'public,api', PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions', PGRST_DB_MAX_ROWS: '500', MAINSTAY_DB_PORT: '54998', SITE_URL: 'http://localhost:3000',
+      PORT: '54999', PGRST_DB_SCHEMAS: 'public,api,mainstay', PGRST_DB_EXTRA_SEARCH_PATH: 'public,extensions', PGRST_DB_MAX_ROWS: '500', MAINSTAY_DB_PORT: '54998', SITE_URL: 'http://localhost:3000',
     });
   });
 
@@ -40,7 +40,7 @@ describe('supabase/config.toml', () => {
 
   it('takes env(NAME) from the environment', () => {
     write('supabase/config.toml', '[api]\nschemas = ["public", "env(EXTRA)"]');
-    expect(readProjectConfig(folder, { EXTRA: 'reports' })).toEqual({ PGRST_DB_SCHEMAS: 'public,reports' });
+    expect(readProjectConfig(folder, { EXTRA: 'reports' })).toEqual({ PGRST_DB_SCHEMAS: 'public,reports,mainstay' });
   });
 
   it('gives the settings of sign-in, and names what has no effect', () => {

@@ -44,6 +44,8 @@ export function readProjectToml(folder: string, environment: Readonly<Record<str
       if (value !== undefined) settings[setting] = value;
     }
   }
+  // A file that was written for Supabase cannot know of it.
+  if (settings['PGRST_DB_SCHEMAS']?.split(',').includes('mainstay') === false) settings['PGRST_DB_SCHEMAS'] += ',mainstay';
   const auth = readAuthTables(tableOf(toml, 'auth'), folder, environment);
   return { settings: { ...settings, ...auth.settings }, notes: auth.notes, seed: readSeed(tableOf(tableOf(toml, 'db'), 'seed')) };
 }
