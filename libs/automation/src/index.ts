@@ -8,3 +8,7 @@ export { webhookFault, webhookFaults } from './webhooks/webhook-faults.ts';
 export { WebhookWork, type WebhookWorkSettings } from './webhooks/webhook-work.ts';
 export { WebhooksService, type DeliveryQuery, type WebhookSettings } from './webhooks/webhooks.service.ts';
 export type { ShownAttempt, ShownDelivery, ShownDeliveryInFull, ShownEndpoint, ShownEvent } from './webhooks/show-webhooks.ts';
+export { Commands } from './schedules/commands.ts';
+export { Scheduler } from './schedules/scheduler.ts';
+export { scheduleFault, scheduleFaults } from './schedules/schedule-faults.ts';
+export { SchedulesService, type ScheduleQuery, type ShownSchedule } from './schedules/schedules.service.ts';

@@ -75,3 +75,14 @@ export {
   eventsChannel, feedEndpoints, findEndpointAtWork, hasFeed, rebuildWatchesOf, sayFeederAsleep, settleDeliveries, settleHealth, sweepWebhooks, takeBreaks, takeDue,
   type BreakerTerms, type BrokenSubscription, type DueDelivery, type EndpointAtWork, type Fed, type Health, type Room, type Settled,
 } from './webhook-work.ts';
+export { CronTables, type CronJob, type CronRunEnd } from './cron-tables.ts';
+export { canBeTakenBack, CommandSession, type CommandTerms } from './command-session.ts';
+export type { CommandAnswer, CommandError } from './command-text.ts';
+export {
+  addSkippedSlot, addWaitingSlot, asOnlyClock, countOpenSlots, findCommandSlot, followCronJobs, lookAhead, markSlot, saveTrouble, saveTurn, sayRunEnded, schedulesChannel,
+  settleSlots, startSlot, startWaitingSlots, sweepSlots, takeDueSchedules, type CommandSlot, type DueSchedule, type MissedPolicy, type OverlapPolicy,
+} from './schedules.ts';
+export {
+  deleteSchedule, findRun, findSchedule, hasSchedule, listRuns, listSchedules, putSchedule, runScheduleNow,
+  type OwnSchedule, type ScheduleDraft, type ScheduleFilters, type ScheduleRun, type ScheduleTarget,
+} from './own-schedules.ts';

@@ -55,11 +55,21 @@ export function makeListener(settings: Settings, login: Login): Listener {
   return new Listener({ ...connectionOf(settings, login), application_name: `mainstay ${login} listens`, keepAlive: true });
 }
 
-/**
- * Where the worker runs what role `postgres` asked for. An administrator of that very name cannot always make another login a
- * member of itself (PostgreSQL 16 and later); its own login has the same powers.
- */
+/** Where the worker runs what role `postgres` asked for. */
 export function makeCommandsDatabase(settings: Settings, options: { max: number }): Database {
+  return makeDatabase(settings, commandsLogin(settings), { ...options, applicationName: 'mainstay_worker commands' });
+}
+
+/** The same for a connection of its own. */
+export function commandsConnection(settings: Settings): pg.ClientConfig {
+  return connectionOf(settings, commandsLogin(settings));
+}
+
+/**
+ * An administrator by the name of `postgres` cannot always make another login a member of itself (PostgreSQL 16 and later); its
+ * own login has the same powers.
+ */
+function commandsLogin(settings: Settings): Login | null {
   const isAdministrator = settings.databaseUrl !== null && decodeURIComponent(new URL(settings.databaseUrl).username) === 'postgres';
-  return makeDatabase(settings, isAdministrator ? null : 'mainstay_commands', { ...options, applicationName: 'mainstay_worker commands' });
+  return isAdministrator ? null : 'mainstay_commands';
 }
