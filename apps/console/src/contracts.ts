@@ -146,6 +146,19 @@ export interface Export {
   readonly finished_at: string | null;
 }
 
+/** How a queue stands; totals are of all workers since the database was made. */
+export interface QueueFigures {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly scheduled: number;
+  readonly running: number;
+  readonly failed: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly oldest_seconds: number;
+  readonly ended: { readonly done: number; readonly failed: number; readonly dead: number; readonly again: number };
+}
+
 /** What an endpoint is told of: changes of a table's rows, or something that the house announces. */
 export type WebhookEvent = WatchedTable | { readonly type: string };
 

@@ -11,4 +11,5 @@ export type { ShownAttempt, ShownDelivery, ShownDeliveryInFull, ShownEndpoint, S
 export { Commands } from './schedules/commands.ts';
 export { Scheduler } from './schedules/scheduler.ts';
 export { scheduleFault, scheduleFaults } from './schedules/schedule-faults.ts';
+export { previewRuns, type PreviewQuery } from './schedules/preview-runs.ts';
 export { SchedulesService, type ScheduleQuery, type ShownSchedule } from './schedules/schedules.service.ts';

@@ -8,6 +8,7 @@ import { Empty, Page } from '../ui/page.tsx';
 import { go } from '../use-route.ts';
 import { kindInWords } from '../words.ts';
 import { JobTable } from './job-table.tsx';
+import { QueueSection } from './queue-section.tsx';
 
 const states: readonly JobState[] = ['queued', 'running', 'done', 'failed', 'dead', 'cancelled'];
 const step = 50;
@@ -25,6 +26,7 @@ export function JobsPage({ query }: { query: URLSearchParams }) {
   };
   return (
     <Page title="Jobs" lead="Slow work that the worker does after the answer was given. A job survives every restart." isWide>
+      <QueueSection />
       <div className="filter-form" role="group" aria-label="Filter">
         <label className="inline-field">
           State
