@@ -1,6 +1,6 @@
 /** One command of `npm run mainstay -- …`, as its help tells it. */
 export interface Command {
-  readonly name: 'start' | 'migrate' | 'import' | 'import-users' | 'jobs' | 'keys' | 'gen' | 'reset';
+  readonly name: 'start' | 'migrate' | 'import' | 'import-users' | 'jobs' | 'keys' | 'vault' | 'gen' | 'reset';
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly (readonly [string, string])[];
@@ -76,6 +76,12 @@ export const commands: readonly Command[] = [
       ['--publishable', 'make a key for browsers, of role anon'],
       ['--key KEY', 'the service key; read from the home folder if left out'],
     ],
+  },
+  {
+    name: 'vault',
+    usage: 'vault [status | rotate]',
+    summary: 'Show which keys the vault’s secrets are sealed with, or seal all with a new one.',
+    options: [],
   },
   {
     name: 'gen',

@@ -33,6 +33,8 @@ async function run(): Promise<number> {
       return (await import('./jobs.ts')).jobsCommand(args, await settingsOfHome(process.env));
     case 'keys':
       return (await import('./keys.ts')).keysCommand(args, await settingsOfHome(process.env));
+    case 'vault':
+      return (await import('./vault.ts')).vaultCommand(args, await settingsOfHome(process.env));
     case 'gen':
       return (await import('./gen.ts')).genCommand(args, await settingsOfHome(process.env));
     case 'reset':

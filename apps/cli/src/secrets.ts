@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { readSettings, settings as table, type Settings } from '@mainstay/config';
+import { vaultKeyFile } from '@mainstay/embedded';
 import { homeAt, readRunFile, writePrivately, type Home } from './home.ts';
 
 /** The secrets of this home as names and values; empty before the first start. */
@@ -58,5 +59,5 @@ export async function settingsOfHome(environment: NodeJS.ProcessEnv): Promise<Se
   if (settings.databaseUrl !== null || settings.postgresPassword === null) return settings;
   const port = readRunFile(home)?.dbPort ?? settings.dbPort;
   const url = `postgresql://supabase_admin:${encodeURIComponent(settings.postgresPassword)}@127.0.0.1:${port}/postgres`;
-  return readSettings(environment, secrets, { DATABASE_URL: url });
+  return readSettings(environment, secrets, { DATABASE_URL: url, MAINSTAY_VAULT_KEY_FILE: vaultKeyFile(home.postgres) });
 }

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join, relative } from 'node:path';
 import { apiUrlOf, readSettings, type Settings } from '@mainstay/config';
-import { findRoot, freePort, obstacleAt, orphanPort, startPostgres, startValkey, type Postgres } from '@mainstay/embedded';
+import { findRoot, freePort, obstacleAt, orphanPort, startPostgres, startValkey, vaultKeyFile, type Postgres } from '@mainstay/embedded';
 import { Explained } from './explained.ts';
 import { AppProcess, type App } from './app-process.ts';
 import { homeAt, lockHome, makeHome, writePrivately, type Home, type RunFile } from './home.ts';
@@ -158,6 +158,7 @@ class Stack {
       const { files, user, socket } = this.postgres!;
       urls['DATABASE_URL'] = `postgresql://supabase_admin:${encodeURIComponent(this.settings.postgresPassword!)}@127.0.0.1:${port}/postgres`;
       urls['MAINSTAY_DB_SOCKET'] = socket;
+      urls['MAINSTAY_VAULT_KEY_FILE'] = vaultKeyFile(this.home.postgres);
       if (files.isElsewhere) notes.push(`The database's data is in ${files.data}: its system user "${user?.name}" cannot enter ${this.home.folder}.`);
     }
     await Promise.all(waits);

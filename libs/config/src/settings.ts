@@ -40,6 +40,7 @@ export const settings = {
       'A URL, keywords such as `host=db user=authenticator`, or `@` and the path of a file that holds them.',
   }),
   dbSocket: text('MAINSTAY_DB_SOCKET', { default: null, defaultText: 'TCP', meaning: 'Folder of PostgreSQL’s Unix socket; set by `npm start` for its own api and worker, since the socket is faster than TCP.' }),
+  vaultKeyFile: text('MAINSTAY_VAULT_KEY_FILE', { default: null, defaultText: 'none: the keys lie in the database', meaning: 'File, on the machine of the database, with the keys of the vault (`vault.secrets`); set by `npm start` for the embedded server.' }),
   postgresPassword: secret('POSTGRES_PASSWORD', 1, { default: null, defaultText: 'random at first start', meaning: 'Password of the logins `postgres` and `supabase_admin`.' }),
   dbPoolSize: integer('PGRST_DB_POOL', 1, 1000, { default: 10, meaning: 'Database connections that each API process keeps for data requests.' }),
   dbPoolLifetimeSeconds: integer('PGRST_DB_POOL_MAX_LIFETIME', 0, 86_400, { default: 1800, meaning: 'Seconds after which a database connection is closed and made anew; 0 is never.' }),

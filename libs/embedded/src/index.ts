@@ -5,3 +5,4 @@ export { orphanPort, removePostgres, startPostgres, type Postgres, type Postgres
 export { findRoot } from './root.ts';
 export { trustedContrib } from './trust-contrib.ts';
 export { startValkey, type Valkey, type ValkeyOptions } from './valkey.ts';
+export { readVaultKeyFile, vaultKeyFile, writeVaultKeyFile } from './vault-keys.ts';

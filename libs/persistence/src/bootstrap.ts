@@ -45,7 +45,7 @@ async function prepare(client: pg.Client, server: Server, settings: Settings, ma
     await patiently(() => cluster.transaction(() => makeRoles(cluster, settings)));
     await database.transaction(() => makeSchemas(database));
     if (pending.length > 0) await migrateHouse(settings);
-    await database.transaction(() => makeServerObjects(database));
+    await database.transaction(() => makeServerObjects(database, settings));
   } catch (error) {
     throw (error as { code?: string }).code === '42501' ? powerless(server, error as Error) : error;
   }
@@ -103,6 +103,6 @@ async function leaveMark(client: pg.Client, mark: string): Promise<void> {
 /** Changes with the passwords and with anything that set-up would do; keyed, so that it gives no hint of a password. */
 function markOf(settings: Settings): string {
   if (settings.secret === null) throw new SettingError('MAINSTAY_SECRET is not set: the passwords of the services’ database logins are derived from it.');
-  const everything = JSON.stringify([roles, serverObjects, houseMigrations, settings.postgresPassword]);
+  const everything = JSON.stringify([roles, serverObjects, houseMigrations, settings.postgresPassword, settings.vaultKeyFile]);
   return `set up: ${createHmac('sha256', settings.secret).update(everything).digest('base64url')}`;
 }

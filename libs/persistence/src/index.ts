@@ -86,3 +86,4 @@ export {
   deleteSchedule, findRun, findSchedule, hasSchedule, listRuns, listSchedules, putSchedule, runScheduleNow,
   type OwnSchedule, type ScheduleDraft, type ScheduleFilters, type ScheduleRun, type ScheduleTarget,
 } from './own-schedules.ts';
+export { parseVaultLines, Vault, vaultKeyOf, vaultLines, vaultNote, type Rotation, type VaultKeyring, type VaultKeys, type VaultUse } from './vault.ts';

@@ -38,6 +38,8 @@ export const roles: readonly Role[] = [
   { name: 'supabase_functions_admin', inherits: false },
   // Whose our trusted extensions' functions are: it can do nothing, so neither can they.
   { name: 'mainstay_extensions', inherits: false },
+  // Whose the vault is: it alone may read the vault's keys, and has no other power.
+  { name: 'mainstay_vault', inherits: false },
   // Whose our views in schema mainstay are, and what is behind them: row policies apply to it, and decide what is one's own.
   { name: 'mainstay_viewer', inherits: false },
   // Whose the triggers are that write down events for webhooks: it may add an event and nothing else, whatever a filter calls.
@@ -48,7 +50,7 @@ export const roles: readonly Role[] = [
     inherits: false,
     settings: { search_path: 'auth', statement_timeout: `'8s'`, ...requestLimits },
   },
-  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'supabase_functions_admin', 'mainstay_watcher', 'mainstay_viewer'] },
+  { name: 'supabase_admin', memberOf: ['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin', 'supabase_functions_admin', 'mainstay_watcher', 'mainstay_viewer', 'mainstay_vault'] },
 
   // The services' logins: a function can always RESET ROLE to its login's powers, so each login has few.
   {

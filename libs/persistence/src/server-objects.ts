@@ -1,4 +1,6 @@
+import type { Settings } from '@mainstay/config';
 import { quoteName, type Administrator } from './administrator.ts';
+import { makeVaultKeys, vaultFacts } from './vault.ts';
 
 /**
  * All of them belong to `supabase_admin`: the Supabase CLI's `db reset` drops the schemas of others.
@@ -6,8 +8,8 @@ import { quoteName, type Administrator } from './administrator.ts';
  */
 const ownSchemas = ['auth', 'storage', 'realtime', 'vault', 'extensions', 'graphql', 'graphql_public', 'pgsodium', 'net', 'supabase_functions', 'mainstay', 'mainstay_internal'];
 
-/** Extensions that Supabase has installed beforehand. They belong to `postgres`, since projects drop and make them anew. */
-const ownExtensions = ['pgcrypto', 'uuid-ossp', 'pg_stat_statements'];
+/** Extensions that Supabase has installed beforehand, with their schemas. They belong to `postgres`, since projects drop and make them anew. */
+const ownExtensions = [['pgcrypto', 'extensions'], ['uuid-ossp', 'extensions'], ['pg_stat_statements', 'extensions'], ['supabase_vault', 'vault']] as const;
 
 /** Settings that migrations give to roles and databases. Each needs a grant by its exact name. */
 const settableNames = [
@@ -27,7 +29,7 @@ const settableNames = [
 ];
 
 /** All that is made below, for the fingerprint of a set-up. */
-export const serverObjects = { ownSchemas, ownExtensions, settableNames };
+export const serverObjects = { ownSchemas, ownExtensions, settableNames, vaultFacts };
 
 /** The database, `public` and our schemas, with their owners. Comes before our migrations, which fill them. */
 export async function makeSchemas(admin: Administrator): Promise<void> {
@@ -42,8 +44,9 @@ export async function makeSchemas(admin: Administrator): Promise<void> {
 }
 
 /** What only an administrator can make, and some cannot: each that fails is noted with what is lost. Comes after our migrations. */
-export async function makeServerObjects(admin: Administrator): Promise<void> {
-  for (const extension of ownExtensions) await makeExtension(admin, extension);
+export async function makeServerObjects(admin: Administrator, settings: Settings): Promise<void> {
+  for (const [extension, schema] of ownExtensions) await makeExtension(admin, extension, schema);
+  await makeVaultKeys(admin, settings);
   await makePublication(admin);
   await makeEventTriggers(admin);
   await admin.attemptEach(settableNames.map((name) => ({ sql: `grant set on parameter ${name} to postgres`, note: unsettable(admin, name) })));
@@ -54,11 +57,13 @@ function unsettable(admin: Administrator, name: string): string {
   return `${admin.server.login} may not grant SET ON PARAMETER: ${what} in a project's migrations fails.`;
 }
 
-async function makeExtension(admin: Administrator, name: string): Promise<void> {
+async function makeExtension(admin: Administrator, name: string, schema: string): Promise<void> {
   const known = await admin.rows('select from pg_catalog.pg_extension where extname = $1', [name]);
   if (known.length > 0) return;
-  const create = `create extension ${quoteName(name)} with schema extensions`;
+  const create = `create extension ${quoteName(name)} with schema ${schema}`;
   if (await admin.attempt(`set local role postgres; ${create}; reset role`, null)) return;
+  // What the vault's extension stands for is there without it.
+  if (name === 'supabase_vault') return;
   await admin.attempt(create, `${admin.server.login} may not create extension ${name}, or the server does not have it: its functions are missing.`);
 }
 

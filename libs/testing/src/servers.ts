@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSettings, type Settings } from '@mainstay/config';
-import { freePort, startPostgres, startValkey } from '@mainstay/embedded';
-import { makeDatabase, prepareDatabase } from '@mainstay/persistence';
+import { freePort, startPostgres, startValkey, vaultKeyFile, writeVaultKeyFile } from '@mainstay/embedded';
+import { makeDatabase, prepareDatabase, vaultKeyOf, vaultLines } from '@mainstay/persistence';
 
 /** The database that every test database is copied from: bootstrapped and migrated, never connected to. */
 export const templateDatabase = 'mainstay_template';
@@ -26,14 +26,18 @@ export async function startTestServers(): Promise<TestServers> {
     ),
     freePort().then((port) => startValkey({ port, password })),
   ]);
+  const keyFile = vaultKeyFile(join(folder, 'postgres'));
+  const secrets = testSecrets();
   const environment = {
     DATABASE_URL: `postgresql://supabase_admin:${password}@127.0.0.1:${postgres.port}/${templateDatabase}`,
     MAINSTAY_DB_SOCKET: postgres.socket,
     REDIS_URL: valkey.url,
     POSTGRES_PASSWORD: password,
     LOG_LEVEL: 'silent',
-    ...testSecrets(),
+    MAINSTAY_VAULT_KEY_FILE: keyFile,
+    ...secrets,
   };
+  writeVaultKeyFile(keyFile, vaultLines(new Map([[1, vaultKeyOf({ secret: secrets['MAINSTAY_SECRET']! }, 1)]])));
   await createTemplate(environment);
   process.env[serverVariables] = JSON.stringify(environment);
   return {

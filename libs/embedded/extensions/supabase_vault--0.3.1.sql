@@ -1,0 +1,1 @@
+-- Nothing: the schema vault and all that is in it belong to the house. See the control file.
