@@ -1,4 +1,4 @@
-import type { ImportsService, WebhookWork } from '@mainstay/automation';
+import type { Commands, FunctionCaller, ImportsService, WebhookWork } from '@mainstay/automation';
 import type { Handlers } from '@mainstay/queue';
 import type { PostOffice } from './post-office.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -6,6 +6,9 @@ import type { Upkeep } from './upkeep.ts';
 /** What the handlers call upon. */
 export interface Rooms {
   readonly imports: ImportsService;
+  readonly exports: Pick<'run'>;
+  readonly functions: Pick<FunctionCaller, 'run'>;
+  readonly commands: Pick<Commands, 'run'>;
   readonly webhooks: Pick<WebhookWork, 'deliver'>;
   readonly post: PostOffice;
   readonly upkeep: Upkeep;
@@ -15,6 +18,8 @@ export interface Rooms {
 export const handlers = (rooms: Rooms): Handlers => ({
   'import-rows': ({ importId }, run) => rooms.imports.run(importId, run),
   'send-message': ({ messageId }, run) => rooms.post.send(messageId, run),
+  'call-function': (call, run) => rooms.functions.run(call, run),
+  'run-command': ({ slotId }, run) => rooms.commands.run(slotId, run),
   'deliver-events': ({ endpointId }, run) => rooms.webhooks.deliver(endpointId, run),
   'sweep-over': () => rooms.upkeep.sweep(),
   ping: () => Promise.resolve(null),

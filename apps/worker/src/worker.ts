@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { ImportsService, WebhookWork } from '@mainstay/automation';
+import { Commands, FunctionCaller, ImportsService, Scheduler, WebhookWork } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
-import { makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
+import { queues } from '@mainstay/domain';
+import { CronTables, makeCommandsDatabase, makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
 import { JobEngine, type BullQueues, type Log } from '@mainstay/queue';
 import { handlers } from './handlers.ts';
 import { PostOffice } from './post-office.ts';
@@ -13,10 +14,15 @@ const askForSweepMs = 10 * 60_000;
 export class Worker {
   private readonly upkeep: Upkeep;
   private readonly post: PostOffice;
+  private readonly scheduler: Scheduler;
   private readonly webhooks: WebhookWork;
   private readonly engine: JobEngine;
   private readonly jobDatabase;
   private readonly engineDatabase;
+  private readonly functionDatabase;
+  private readonly commandDatabase;
+  private readonly clockDatabase;
+  private readonly cronDatabase;
   private registered: RegisteredProcess | undefined;
   private sweeping: NodeJS.Timeout | undefined;
 
@@ -27,16 +33,24 @@ export class Worker {
   ) {
     this.jobDatabase = makeDatabase(settings, 'mainstay_worker', { applicationName: 'mainstay_worker jobs' });
     this.engineDatabase = makeDatabase(settings, 'mainstay_worker', { max: 3, applicationName: 'mainstay_worker engine' });
+    const { concurrency } = queues.functions;
+    this.functionDatabase = makeDatabase(settings, 'mainstay_worker', { max: concurrency, applicationName: 'mainstay_worker functions' });
+    this.commandDatabase = makeCommandsDatabase(settings, { max: concurrency });
     const imports = new ImportsService(this.jobDatabase, settings);
     this.webhooks = new WebhookWork(settings, this.engineDatabase, log);
     this.upkeep = new Upkeep(this.jobDatabase, imports, this.webhooks, settings);
     this.post = new PostOffice(this.jobDatabase, settings);
+    // Of their own: the time does not wait until a connection is free.
+    this.clockDatabase = makeDatabase(settings, 'mainstay_worker', { max: 2, applicationName: 'mainstay_worker clock' });
+    this.cronDatabase = makeCommandsDatabase(settings, { max: 2 });
+    const cron = new CronTables(this.cronDatabase);
+    this.scheduler = new Scheduler(this.clockDatabase, cron, log);
     this.engine = new JobEngine({
       database: this.jobDatabase,
       upkeep: this.engineDatabase,
-      listener: this.webhooks.hearFrom(makeListener(settings, 'mainstay_worker')),
+      listener: this.webhooks.hearFrom(this.scheduler.hearFrom(makeListener(settings, 'mainstay_worker'))),
       bull,
-      handlers: handlers({ imports, webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
+      handlers: handlers({ imports, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), commands: new Commands(this.jobDatabase, cron, settings), webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
       leaseSeconds: settings.jobLeaseSeconds,
       log,
       onProgress: () => this.sayAlive(),
@@ -47,6 +61,7 @@ export class Worker {
   async start(): Promise<void> {
     this.registered = await RegisteredProcess.register(this.engineDatabase, 'worker', this.settings);
     this.engine.start(this.registered.id);
+    this.scheduler.start();
     this.webhooks.start();
     this.askForSweep();
     this.sweeping = setInterval(() => this.askForSweep(), askForSweepMs);
@@ -55,11 +70,11 @@ export class Worker {
   /** Stops within 4 s; what did not end in time goes back to the other workers. */
   async stop(): Promise<void> {
     clearInterval(this.sweeping);
-    await Promise.all([this.webhooks.stop(), this.engine.stop()]);
+    await Promise.all([this.scheduler.stop(), this.webhooks.stop(), this.engine.stop()]);
     await this.webhooks.close();
     this.post.close();
     await this.registered?.leave();
-    await Promise.all([this.jobDatabase.close(), this.engineDatabase.close()]);
+    await Promise.all([this.jobDatabase, this.engineDatabase, this.functionDatabase, this.commandDatabase, this.clockDatabase, this.cronDatabase].map((database) => database.close()));
   }
 
   /** The worker listens to nobody, so whoever asks how it is looks at the age of a file. */

@@ -3,6 +3,7 @@ export { ImportsService, type ImportLimits, type ImportQuery, type Upload } from
 export type { ShownImport } from './show-import.ts';
 export { rejectFormatOf, writeRejects, type RejectFormat } from './write-rejects.ts';
 export { jobFault, jobFaults } from './job-faults.ts';
+export { FunctionCaller, functionFaults } from './functions/function-caller.ts';
 export { JobsService, type JobQuery } from './jobs.service.ts';
 export { webhookFault, webhookFaults } from './webhooks/webhook-faults.ts';
 export { WebhookWork, type WebhookWorkSettings } from './webhooks/webhook-work.ts';

@@ -1,4 +1,4 @@
-import { IsUUID } from 'class-validator';
+import { IsDefined, IsNumberString, IsString, IsUUID } from 'class-validator';
 
 /** The kinds of work that may wait together; each is one Bull queue with its own concurrency. */
 export const queues = {
@@ -6,11 +6,13 @@ export const queues = {
   mail: { concurrency: 4 },
   upkeep: { concurrency: 32 },
   /** Functions of the users' own, in SQL. */
-  functions: { concurrency: 16 },
+  functions: { concurrency: 10 },
   /** Calls to the world outside that users ask for. */
   calls: { concurrency: 32 },
   webhooks: { concurrency: 64 },
   exports: { concurrency: 2 },
+  /** SQL that schedules run, of pg_cron too; each has a database connection of its own. */
+  commands: { concurrency: 8 },
 } as const satisfies Record<string, { concurrency: number }>;
 export type QueueName = keyof typeof queues;
 
@@ -47,6 +49,24 @@ export class DeliverEvents {
 /** Carries nothing: sweeps away what is over (imports, jobs, idempotency keys, uploads that never ended, messages, codes and counters). */
 export class SweepOver {}
 
+/** Calls a function of the users' own, as who asked for it. */
+export class CallFunction {
+  @IsString()
+  schema!: string;
+
+  @IsString()
+  name!: string;
+
+  @IsDefined()
+  arguments!: unknown;
+}
+
+/** Runs the SQL of one slot of a schedule, as the schedule’s role. */
+export class RunCommand {
+  @IsNumberString({ no_symbols: true })
+  slotId!: string;
+}
+
 /** Does nothing; measures the engine (`npm run bench`) and shows that a worker is making progress. */
 export class Ping {}
 
@@ -58,7 +78,9 @@ function contract<P extends object>(payload: new () => P, terms: Partial<Omit<Co
 export const jobs = {
   'import-rows': contract(ImportRows, { queue: 'transfers', attempts: 8, keyOf: (p) => p.importId }),
   'send-message': contract(SendMessage, { queue: 'mail', attempts: 12, keyOf: (p) => p.messageId, timeoutSeconds: 30 }),
+  'call-function': contract(CallFunction, { queue: 'functions' }),
   'deliver-events': contract(DeliverEvents, { queue: 'webhooks', attempts: 5, keyOf: (p) => p.endpointId, timeoutSeconds: 60 }),
+  'run-command': contract(RunCommand, { queue: 'commands', keyOf: (p) => p.slotId }),
   'sweep-over': contract(SweepOver, { queue: 'upkeep', attempts: 3, keyOf: () => 'sweep' }),
   ping: contract(Ping, { queue: 'upkeep', attempts: 3 }),
 };

@@ -86,19 +86,20 @@ export interface EndedRun {
   readonly finished_at: Date;
 }
 
-/** Writes down how the jobs of open slots ended: of one schedule, or of all. */
-export async function settleSlots(tx: Transaction, scheduleId: string | null): Promise<EndedRun[]> {
+/** Writes down how the jobs of open slots ended. */
+export async function settleSlots(tx: Transaction): Promise<EndedRun[]> {
   return tx.rows<EndedRun>(
     `update mainstay_internal.schedule_slots as slots
      set state = ended.state, started_at = ended.started_at, finished_at = ended.finished_at, error = ended.error
      from (
        select open.id, coalesce(jobs.state, 'cancelled') as state, jobs.started_at, coalesce(jobs.finished_at, clock_timestamp()) as finished_at, jobs.error
        from mainstay_internal.schedule_slots as open left join mainstay_internal.jobs on jobs.id = open.job_id
-       where open.state = 'open' and ($1::uuid is null or open.schedule_id = $1) and (jobs.id is null or jobs.state not in ('queued', 'running'))
+       where open.state = 'open' and (jobs.id is null or jobs.state not in ('queued', 'running')
+         -- Its worker is about to say what PostgreSQL answered.
+         and (open.run_id is null or open.message is not null or jobs.finished_at < clock_timestamp() - interval '10 seconds'))
        for update of open skip locked
      ) as ended
      where slots.id = ended.id returning slots.run_id, ended.state, coalesce(slots.message, ended.error ->> 'message') as message, ended.finished_at`,
-    [scheduleId],
   );
 }
 

@@ -133,7 +133,7 @@ export class Scheduler {
 
   /** Before this commits its runs are ended: else nobody would look at them again. */
   private async settle(tx: Transaction): Promise<void> {
-    for (const { run_id: runId, state, message, finished_at: at } of await settleSlots(tx, null)) {
+    for (const { run_id: runId, state, message, finished_at: at } of await settleSlots(tx)) {
       if (runId !== null) await this.cron.end({ runId, isSuccess: state === 'done', message: message ?? state, at });
     }
     await startWaitingSlots(tx);
