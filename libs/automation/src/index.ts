@@ -1,3 +1,4 @@
+export { NetPump } from './calls/net-pump.ts';
 export { importFault, importFaults } from './import-faults.ts';
 export { ImportsService, type ImportLimits, type ImportQuery, type Upload } from './imports.service.ts';
 export type { ShownImport } from './show-import.ts';

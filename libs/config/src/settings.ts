@@ -263,6 +263,8 @@ export const settings = {
     meaning: 'Inner services that SQL, jobs and webhooks may call all the same: `host`, `host:port`, an address, `[IPv6]:port`, or a range such as `10.1.0.0/16`. Everything else that is not public is refused.',
   }),
   outwardPorts: ports('MAINSTAY_OUTWARD_PORTS', { default: [80, 443], defaultText: '80,443', meaning: 'Ports of public hosts that SQL, jobs and webhooks may call.' }),
+  netKeepSeconds: duration('MAINSTAY_NET_TTL', 1, 31_536_000, { default: 21_600, defaultText: '6h', meaning: 'How long answers are kept in `net._http_response`; `pg_net.ttl` of the database goes before it.' }),
+  netMostAnswerBytes: bytes('MAINSTAY_NET_MAX_ANSWER', { default: 1_048_576, defaultText: '1MB', meaning: 'So much of an answer is kept in `net._http_response`; one that is longer is cut, and says so.' }),
 
   // Webhooks
   webhookRetries: formed('MAINSTAY_WEBHOOK_RETRIES', 'seconds between the tries, with commas between, such as 5,300,1800', /^\d{1,7}(,\d{1,7}){0,49}$/, {

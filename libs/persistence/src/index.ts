@@ -19,6 +19,9 @@ export { Listener, type Subscription } from './listen.ts';
 export { connectionOf, loginPassword, logins, makeCommandsDatabase, makeDatabase, makeListener, type Login } from './logins.ts';
 export { prepareDatabase } from './bootstrap.ts';
 export { readSqlExtensions, type SqlExtensions } from './missing-extensions.ts';
+export {
+  claimNetRequests, dropNetRequest, freeNetRequests, isNetOurs, netChannel, returnNetRequests, sayNetAsleep, settleNetRequests, sweepNetAnswers, type NetAnswer, type NetRequest,
+} from './net-requests.ts';
 export { countRunning, keyFingerprint, RegisteredProcess, type ProcessKind } from './processes.ts';
 export { readProjectConfig, readProjectNotes } from './project-config.ts';
 export { ProjectFault } from './project-fault.ts';
