@@ -16,7 +16,7 @@ const homes = [
   { packages: ['@nestjs/passport', 'passport'], at: ['layer:app', 'scope:auth'] },
   { packages: ['jose'], at: ['layer:app', 'scope:auth'] },
   { packages: ['@node-rs/*'], at: ['scope:auth'] },
-  { packages: ['csv-parse', 'csv-parse/*'], at: ['scope:automation'] },
+  { packages: ['csv-parse', 'csv-parse/*', 'hyparquet-writer', 'hyparquet', 'read-excel-file', 'read-excel-file/*'], at: ['scope:automation'] },
   { packages: ['croner', 'cron-parser'], at: ['scope:automation'] },
   { packages: ['class-validator', 'class-transformer'], at: ['layer:app', 'layer:domain', 'home:bull'] },
   { packages: ['@opentelemetry/*'], at: ['home:telemetry'] },

@@ -24,6 +24,8 @@ import { CollectionsController } from './collections.controller.ts';
 import { ConnectionController } from './connection.controller.ts';
 import { DescriptionsController } from './descriptions.controller.ts';
 import { EdgeFilter } from './edge.filter.ts';
+import { exportProviders } from './export-providers.ts';
+import { ExportFilesController, ExportsController } from './exports.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { ImportsController } from './imports.controller.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -68,7 +70,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, JobsController, SchedulesController, SchedulePreviewController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, ExportFilesController, ExportsController, JobsController, SchedulesController, SchedulePreviewController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -103,6 +105,7 @@ function services(settings: Settings): Provider[] {
     { provide: SchedulesService, inject: [ownDatabase], useFactory: (database: Database) => new SchedulesService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
     { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },
+    ...exportProviders(settings, ownDatabase),
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas.filter((schema) => schema !== 'mainstay')) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
     { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase, QueueLook], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database, queues: QueueLook) => makeExposition(host, rest, [queues.tell, processesOf(database)]) },

@@ -1,4 +1,4 @@
-import type { Commands, FunctionCaller, ImportsService, WebhookWork } from '@mainstay/automation';
+import type { Commands, FunctionCaller, ExportMaker, ImportsService, WebhookWork } from '@mainstay/automation';
 import type { Handlers } from '@mainstay/queue';
 import type { PostOffice } from './post-office.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -10,6 +10,7 @@ export interface Rooms {
   readonly functions: Pick<FunctionCaller, 'run'>;
   readonly commands: Pick<Commands, 'run'>;
   readonly webhooks: Pick<WebhookWork, 'deliver'>;
+  readonly exports: Pick<ExportMaker, 'run'>;
   readonly post: PostOffice;
   readonly upkeep: Upkeep;
 }
@@ -17,6 +18,7 @@ export interface Rooms {
 /** Every job of the house, on one page: a missing or an extra one does not compile. */
 export const handlers = (rooms: Rooms): Handlers => ({
   'import-rows': ({ importId }, run) => rooms.imports.run(importId, run),
+  'export-rows': ({ exportId }, run) => rooms.exports.run(exportId, run),
   'send-message': ({ messageId }, run) => rooms.post.send(messageId, run),
   'call-function': (call, run) => rooms.functions.run(call, run),
   'run-command': ({ slotId }, run) => rooms.commands.run(slotId, run),

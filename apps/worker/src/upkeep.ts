@@ -1,4 +1,4 @@
-import type { ImportsService, WebhookWork } from '@mainstay/automation';
+import type { ExportMaker, ImportsService, WebhookWork } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
 import { asHouse, asWorker, enqueue, sweepAccounts, sweepJobs, sweepMessages, type Database, type Transaction } from '@mainstay/persistence';
 
@@ -9,6 +9,7 @@ export class Upkeep {
   constructor(
     private readonly database: Database,
     private readonly imports: ImportsService,
+    private readonly exports: Pick<ExportMaker, 'sweep'>,
     private readonly webhooks: Pick<WebhookWork, 'sweep'>,
     private readonly settings: Pick<Settings, 'jobKeepSeconds' | 'messageKeepSeconds'>,
   ) {}
@@ -20,12 +21,13 @@ export class Upkeep {
   }
 
   /** Deletes what is over and was kept long enough: the handler of `sweep-over`. */
-  async sweep(): Promise<Readonly<Record<'imports' | 'jobs' | 'idempotency_keys' | 'messages' | 'accounts' | 'webhooks', number>>> {
+  async sweep(): Promise<Readonly<Record<'imports' | 'exports' | 'jobs' | 'idempotency_keys' | 'messages' | 'accounts' | 'webhooks', number>>> {
     const imports = await this.imports.sweep();
+    const exports = await this.exports.sweep();
     const messages = await this.sweepAll((tx) => sweepMessages(tx, this.settings.messageKeepSeconds, sweptAtOnce));
     const accounts = await this.sweepAll((tx) => sweepAccounts(tx, sweptAtOnce));
     const webhooks = await this.webhooks.sweep();
-    const swept = { imports, jobs: 0, idempotency_keys: 0, messages, accounts, webhooks };
+    const swept = { imports, exports, jobs: 0, idempotency_keys: 0, messages, accounts, webhooks };
     for (;;) {
       const { jobs, keys } = await this.database.transaction(asWorker, (tx) => sweepJobs(tx, this.settings.jobKeepSeconds, sweptAtOnce));
       swept.jobs += jobs;

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { Commands, FunctionCaller, ImportsService, Scheduler, WebhookWork } from '@mainstay/automation';
+import { Commands, FunctionCaller, ExportMaker, ImportsService, Scheduler, WebhookWork } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
 import { queues } from '@mainstay/domain';
 import { CronTables, makeCommandsDatabase, makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
@@ -13,6 +13,7 @@ const askForSweepMs = 10 * 60_000;
 /** One worker process: its connections, the rooms that its jobs call upon, and the engine that brings them together. */
 export class Worker {
   private readonly upkeep: Upkeep;
+  private readonly exports: ExportMaker;
   private readonly post: PostOffice;
   private readonly scheduler: Scheduler;
   private readonly webhooks: WebhookWork;
@@ -38,7 +39,8 @@ export class Worker {
     this.commandDatabase = makeCommandsDatabase(settings, { max: concurrency });
     const imports = new ImportsService(this.jobDatabase, settings);
     this.webhooks = new WebhookWork(settings, this.engineDatabase, log);
-    this.upkeep = new Upkeep(this.jobDatabase, imports, this.webhooks, settings);
+    this.exports = new ExportMaker(this.jobDatabase, settings);
+    this.upkeep = new Upkeep(this.jobDatabase, imports, this.exports, this.webhooks, settings);
     this.post = new PostOffice(this.jobDatabase, settings);
     // Of their own: the time does not wait until a connection is free.
     this.clockDatabase = makeDatabase(settings, 'mainstay_worker', { max: 2, applicationName: 'mainstay_worker clock' });
@@ -50,7 +52,7 @@ export class Worker {
       upkeep: this.engineDatabase,
       listener: this.webhooks.hearFrom(this.scheduler.hearFrom(makeListener(settings, 'mainstay_worker'))),
       bull,
-      handlers: handlers({ imports, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), commands: new Commands(this.jobDatabase, cron, settings), webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
+      handlers: handlers({ imports, exports: this.exports, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), commands: new Commands(this.jobDatabase, cron, settings), webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
       leaseSeconds: settings.jobLeaseSeconds,
       log,
       onProgress: () => this.sayAlive(),
@@ -73,6 +75,7 @@ export class Worker {
     await Promise.all([this.scheduler.stop(), this.webhooks.stop(), this.engine.stop()]);
     await this.webhooks.close();
     this.post.close();
+    await this.exports.close();
     await this.registered?.leave();
     await Promise.all([this.jobDatabase, this.engineDatabase, this.functionDatabase, this.commandDatabase, this.clockDatabase, this.cronDatabase].map((database) => database.close()));
   }

@@ -25,5 +25,6 @@ export { batchFault, batchFaults, parseBatch, type Batch, type BatchEntry } from
 export { renderBatchAnswer } from './render-batch.ts';
 export { render, renderDescription, type RestAnswer } from './render.ts';
 export { asStream, compileStream, errorLine, estimatedTotal, headOf, lineFormats, renderStream, type CompiledStream, type StreamPlan } from './stream.ts';
-export type { Collection, Isolation, QualifiedName, RoleSettings, SchemaCache } from './schema-cache.ts';
+export { findCollection, namesIn, type Collection, type Isolation, type QualifiedName, type RoleSettings, type SchemaCache } from './schema-cache.ts';
 export { fillTemplate, makeTemplate, shapeOf, withBody, type PlanRequest, type Template } from './shape.ts';
+export { asTable, tableSql } from './table.ts';

@@ -46,7 +46,13 @@ export class DeliverEvents {
   endpointId!: string;
 }
 
-/** Carries nothing: sweeps away what is over (imports, jobs, idempotency keys, uploads that never ended, messages, codes and counters). */
+/** Makes the file of an export, as the caller who asked for it. */
+export class ExportRows {
+  @IsUUID()
+  exportId!: string;
+}
+
+/** Carries nothing: sweeps away what is over (imports, exports, jobs, idempotency keys, uploads that never ended, messages, codes and counters). */
 export class SweepOver {}
 
 /** Calls a function of the users' own, as who asked for it. */
@@ -81,6 +87,7 @@ export const jobs = {
   'call-function': contract(CallFunction, { queue: 'functions' }),
   'deliver-events': contract(DeliverEvents, { queue: 'webhooks', attempts: 5, keyOf: (p) => p.endpointId, timeoutSeconds: 60 }),
   'run-command': contract(RunCommand, { queue: 'commands', keyOf: (p) => p.slotId }),
+  'export-rows': contract(ExportRows, { queue: 'exports', attempts: 5, keyOf: (p) => p.exportId }),
   'sweep-over': contract(SweepOver, { queue: 'upkeep', attempts: 3, keyOf: () => 'sweep' }),
   ping: contract(Ping, { queue: 'upkeep', attempts: 3 }),
 };

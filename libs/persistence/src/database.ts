@@ -5,12 +5,13 @@ import { Histogram } from '@mainstay/telemetry';
 import { from as copyFrom } from 'pg-copy-streams';
 import { Cancellation } from './cancel.ts';
 import { copyOutValues } from './copy-out.ts';
+import { copyOutStream } from './copy-stream.ts';
 import { ConnectionLost, isConnectionError, PoolTimeout } from './database-faults.ts';
 import { roundTrip, series } from './round-trip.ts';
 import { openSession } from './session.ts';
 import { asSqlStep, asTransactionStep } from './sql-steps.ts';
 import { fetchLines } from './fetch-lines.ts';
-import type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
+import type { CopyPiece, LineFormat, LinePage, Result, ResultColumn, Session, Statement, Transaction } from './statement.ts';
 
 export interface DatabaseOptions {
   readonly connection: pg.ClientConfig;
@@ -317,6 +318,16 @@ class OpenTransaction implements Transaction {
     const stream = this.client.query(copyFrom(copy));
     await pipeline(Readable.from(data instanceof Uint8Array ? [data] : data, { objectMode: false }), stream);
     return stream.rowCount ?? 0;
+  }
+
+  copyOut(copy: string): AsyncIterable<CopyPiece> {
+    this.signal?.throwIfAborted();
+    return copyOutStream(this.client, copy);
+  }
+
+  async columnsOf(query: string): Promise<readonly ResultColumn[]> {
+    const { fields } = await this.client.query({ text: `select * from (${query}) as "q" limit 0`, rowMode: 'array' });
+    return fields.map(({ name, dataTypeID, dataTypeModifier }) => ({ name, type: dataTypeID, modifier: dataTypeModifier }));
   }
 
   async become(session: Pick<Session, 'role' | 'settings'>): Promise<void> {

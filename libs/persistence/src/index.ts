@@ -28,12 +28,16 @@ export { ProjectFault } from './project-fault.ts';
 export { findPendingFiles, migrateProject, migrationStates, type MigrationState, type PendingFiles, type ProjectOptions } from './project-migrations.ts';
 export { Sealing } from './sealing.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
-export type { LineFormat, LinePage, Result, Session, Statement, Transaction } from './statement.ts';
+export type { CopyPiece, LineFormat, LinePage, Result, ResultColumn, Session, Statement, Transaction } from './statement.ts';
 export { findTarget, listTargets, rowSecurityBinds, workerMayBecome, type Target, type TargetField } from './find-target.ts';
 export {
   addChunk, advanceImport, beginImport, bytesWaiting, chunkAt, discardUpload, findImport, listImports, listRejects, openImport, replaceRejects, sealImport, showBytesRead, sweepImports,
   type Advance, type Chunk, type KeptChunk, type NewChunk, type ImportDraft, type ImportFormat, type ImportMode, type ImportState, type ImportTerms, type KeptImport, type Reject,
 } from './imports.ts';
+export {
+  addExportChunk, beginAttempt, createExport, deleteExport, exportBytesKept, exportChunkBytes, findExport, findExportFile, listExports, openExport, readExportFile, sealExport, sweepExports,
+  type ExportChunk, type ExportDraft, type ExportFile, type ExportFormat, type ExportSearch, type ExportTerms, type KeptExport,
+} from './exports.ts';
 export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Backlog, type Lane, type Publication, type Turn } from './outbox.ts';
 export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
 export { tryLock } from './try-lock.ts';

@@ -38,6 +38,19 @@ export interface LinePage {
   readonly second: string | null;
 }
 
+/** Some whole rows of a COPY, as its bytes; a header line counts as a row. */
+export interface CopyPiece {
+  readonly bytes: Buffer;
+  readonly rows: number;
+}
+
+/** A column of a query's result: its type by the number that PostgreSQL gives it (a domain's is that of its base), and the type's modifier. */
+export interface ResultColumn {
+  readonly name: string;
+  readonly type: number;
+  readonly modifier: number;
+}
+
 /** An open transaction. Its statements run one after the other. */
 export interface Transaction {
   /** Runs a statement and gives text rows, as `Database.once` does. */
@@ -54,6 +67,10 @@ export interface Transaction {
   savepoint<T>(work: () => Promise<T>): Promise<T>;
   /** `COPY … FROM STDIN` of the given text; gives the number of rows. */
   copyIn(copy: string, data: Uint8Array | readonly Uint8Array[]): Promise<number>;
+  /** `COPY … TO STDOUT` of the given text, as it comes and no faster than it is taken; whoever takes no more cancels it. */
+  copyOut(copy: string): AsyncIterable<CopyPiece>;
+  /** The columns that a query without values would give. */
+  columnsOf(query: string): Promise<readonly ResultColumn[]>;
   /** Changes role and settings from here to the end of the transaction. */
   become(session: Pick<Session, 'role' | 'settings'>): Promise<void>;
 }

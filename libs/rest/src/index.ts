@@ -6,3 +6,5 @@ export { cursorKeyOf } from './cursors.ts';
 export { streamTermsOf, type StreamTerms } from './streams.ts';
 export { restTermsOf, termsSource, type RestTerms, type TermsSource } from './rest-terms.ts';
 export { SchemaKeeper, type Known, type SchemaState } from './schema-keeper.ts';
+export { PacedBody, StoodStill } from './paced-body.ts';
+export { collectionNamed, collectionsOf, readAsTable, type TableRead, type TableRequest } from './table-read.ts';

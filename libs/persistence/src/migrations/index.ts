@@ -24,7 +24,8 @@ import { net } from './0056-net.ts';
 import { scheduleTables } from './0061-schedules.ts';
 import { scheduleFunctions } from './0062-schedule-functions.ts';
 import { vault } from './0064-vault.ts';
+import { exportTables } from './0066-exports.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables];
