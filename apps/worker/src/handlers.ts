@@ -6,11 +6,9 @@ import type { Upkeep } from './upkeep.ts';
 /** What the handlers call upon. */
 export interface Rooms {
   readonly imports: ImportsService;
-  readonly exports: Pick<'run'>;
   readonly functions: Pick<FunctionCaller, 'run'>;
   readonly commands: Pick<Commands, 'run'>;
   readonly webhooks: Pick<WebhookWork, 'deliver'>;
-  readonly exports: Pick<ExportMaker, 'run'>;
   readonly post: PostOffice;
   readonly upkeep: Upkeep;
 }

@@ -1,6 +1,7 @@
 export { Accounts, type Account, type Device, type OpenAccounts, type SessionFacts, type TokenInFamily } from './accounts.ts';
 export type { AuthSession } from './auth-session.entity.ts';
 export { quoteName, quoteText } from './administrator.ts';
+export { callFunction, describeCall, FunctionThrew, type CallText, type FunctionCall } from './call-function.ts';
 export { callRoutine, type RoutineCall } from './call-routine.ts';
 export { createCollection, listCollections, type Access, type Collection, type CollectionDraft, type FieldDraft } from './collections.ts';
 export { countCustomProviders, deleteCustomProvider, findCustomProvider, listCustomProviders, saveCustomProvider, type CustomProvider, type CustomProviderDraft } from './custom-providers.ts';
@@ -10,7 +11,7 @@ export { actingAs, asHouse, enqueue, type ActingAs, type EnqueueTerms } from './
 export { idempotencyFaults, isKeyUsed, recallAnswer, withIdempotency, type KeptAnswer, type KeyedRequest } from './idempotency.ts';
 export { keepReply, recallReply, type KeptReply } from './kept-replies.ts';
 export {
-  asEngine, assertLease, asWorker, claim, complete, completeWith, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, renew, saveProgress,
+  asEngine, assertLease, asWorker, claim, complete, completeWith, endedChannel, fail, handBack, jobRunFault, jobRunFaults, LeaseLost, reapExpired, refuseGone, releaseFollowers, releaseStranded, renew, saveProgress,
   type ClaimedJob, type Completion, type Failure, type JobError, type Lease, type ReapedJob, type Standing,
 } from './jobs.ts';
 export type { Identity } from './identity.entity.ts';
