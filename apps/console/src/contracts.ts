@@ -105,6 +105,13 @@ export interface Reject {
 export interface Job {
   readonly id: string;
   readonly kind: string;
+  /** What a job of one's own calls, and with what; null for the house's kinds. */
+  readonly function: string | null;
+  readonly arguments: unknown;
+  readonly role: string;
+  readonly priority: number;
+  /** The jobs after which it runs. */
+  readonly after: readonly string[];
   readonly queue: string;
   readonly state: JobState;
   readonly owner: string | null;
@@ -157,6 +164,18 @@ export interface QueueFigures {
   readonly cancelled: number;
   readonly oldest_seconds: number;
   readonly ended: { readonly done: number; readonly failed: number; readonly dead: number; readonly again: number };
+}
+
+/** What a queue is held to. */
+export interface QueueTerms {
+  readonly name: string;
+  /** Made by the house: it cannot be deleted. */
+  readonly is_house: boolean;
+  readonly is_paused: boolean;
+  readonly concurrency: number | null;
+  readonly concurrency_per_key: number | null;
+  readonly rate_limit: { readonly count: number; readonly per_seconds: number; readonly per_key: boolean } | null;
+  readonly key: string | null;
 }
 
 /** What an endpoint is told of: changes of a table's rows, or something that the house announces. */

@@ -70,6 +70,11 @@ export function moment(time: string): string {
   return new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' }).format(new Date(time));
 }
 
+/** What a job does: the function that it calls, else its kind. */
+export function jobInWords({ kind, function: name }: { readonly kind: string; readonly function: string | null }): string {
+  return name ?? kindInWords(kind);
+}
+
 /** `import-rows` → `Import rows`: job kinds are verbs and nouns already. */
 export function kindInWords(kind: string): string {
   const words = kind.replaceAll('-', ' ');

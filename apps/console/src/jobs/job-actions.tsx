@@ -4,7 +4,7 @@ import { ask } from '../api.ts';
 import { isOpen, type Job } from '../contracts.ts';
 import { announce } from '../ui/announcer.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { kindInWords } from '../words.ts';
+import { jobInWords } from '../words.ts';
 
 /** An import that was refused or cancelled has let its file go: only a dead one can be sent again. */
 export function mayRetry({ kind, state }: Job): boolean {
@@ -14,7 +14,7 @@ export function mayRetry({ kind, state }: Job): boolean {
 /** Cancel for what may still run, send again for what ended badly. */
 export function JobActions({ job, reload, isSmall = false }: { job: Job; reload: () => void; isSmall?: boolean }) {
   const [wish, setWish] = useState<'cancel' | 'retry' | null>(null);
-  const name = kindInWords(job.kind);
+  const name = jobInWords(job);
   const acting = useAction(async () => {
     await ask(`/jobs/v1/${encodeURIComponent(job.id)}/${wish}`, { method: 'POST' });
     announce(wish === 'cancel' ? `${name} is being cancelled` : `${name} is sent again`);

@@ -8,7 +8,7 @@ import { Icon } from '../ui/icons.tsx';
 import { Moment } from '../ui/moment.tsx';
 import { Notice, ProblemNotice } from '../ui/notice.tsx';
 import { Page, Section } from '../ui/page.tsx';
-import { duration, kindInWords, moment } from '../words.ts';
+import { duration, jobInWords, moment } from '../words.ts';
 import { JobActions, mayRetry } from './job-actions.tsx';
 import { JobProgress } from './job-table.tsx';
 
@@ -16,7 +16,7 @@ import { JobProgress } from './job-table.tsx';
 export function JobPage({ id }: { id: string }) {
   const { value: job, problem, reload } = useLive(`job ${id}`, (signal) => askJson<Job>(`/jobs/v1/${encodeURIComponent(id)}`, { signal }), ({ state }) => (isOpen(state) ? 1000 : null));
   return (
-    <Page title="Job" lead={job === null ? ' ' : kindInWords(job.kind)} actions={job === null ? null : <JobActions job={job} reload={reload} />}>
+    <Page title="Job" lead={job === null ? ' ' : jobInWords(job)} actions={job === null ? null : <JobActions job={job} reload={reload} />}>
       <a className="back" href={links.jobs()}>
         <Icon name="left" />
         All jobs
@@ -52,13 +52,21 @@ function JobCard({ job }: { job: Job }) {
         <Fact name="Begun"><Moment time={job.started_at} /></Fact>
         <Fact name="Ended">{job.finished_at === null ? '–' : <Ended job={job} />}</Fact>
         <Fact name="Owner">{job.owner ?? 'Mainstay itself'}</Fact>
-        <Fact name="Queue">{job.queue}</Fact>
+        <Fact name="Runs as">{job.role}</Fact>
+        <Fact name="Queue"><a href={links.jobs(`queue=${encodeURIComponent(job.queue)}`)}>{job.queue}</a></Fact>
+        {job.priority === 0 ? null : <Fact name="Priority">{String(job.priority)}</Fact>}
+        {job.after.length === 0 ? null : <Fact name="After">{job.after.map((id) => <a key={id} className="one-line" href={links.job(id)}><code>{id}</code></a>)}</Fact>}
+        {hasContent(job.arguments) ? <Fact name="Arguments"><pre tabIndex={0} role="region" aria-label="Arguments">{JSON.stringify(job.arguments, null, 2)}</pre></Fact> : null}
         <Fact name="Id"><code>{job.id}</code></Fact>
         {job.kind === 'import-rows' ? <ImportOf job={job} /> : null}
         {job.result === null || job.result === undefined ? null : <Fact name="Result"><pre tabIndex={0} role="region" aria-label="Result">{JSON.stringify(job.result, null, 2)}</pre></Fact>}
       </dl>
     </Section>
   );
+}
+
+function hasContent(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 }
 
 function Ended({ job }: { job: Job }) {

@@ -4,17 +4,17 @@ import { StateBadge } from '../ui/badge.tsx';
 import { Moment } from '../ui/moment.tsx';
 import { ProgressBar } from '../ui/progress-bar.tsx';
 import { SkeletonRows, TableFrame } from '../ui/table-frame.tsx';
-import { count, kindInWords } from '../words.ts';
+import { count, jobInWords } from '../words.ts';
 import { JobActions } from './job-actions.tsx';
 
 /** Jobs as a table; null while they are on their way. */
 export function JobTable({ jobs, reload }: { jobs: readonly Job[] | null; reload: () => void }) {
   return (
-    <TableFrame label="Jobs" isBusy={jobs === null}>
+    <TableFrame label="Table of jobs" isBusy={jobs === null}>
       <table className="table">
         <thead>
           <tr>
-            <th scope="col">Kind</th>
+            <th scope="col">Job</th>
             <th scope="col">State</th>
             <th scope="col">Progress</th>
             <th scope="col" className="number">Attempts</th>
@@ -27,7 +27,8 @@ export function JobTable({ jobs, reload }: { jobs: readonly Job[] | null; reload
             {jobs.map((job) => (
               <tr key={job.id}>
                 <th scope="row">
-                  <a href={links.job(job.id)}>{kindInWords(job.kind)}</a>
+                  <a href={links.job(job.id)}>{jobInWords(job)}</a>
+                  {job.function === null || job.queue === 'functions' ? null : <span className="second-line">{`in ${job.queue}`}</span>}
                 </th>
                 <td><StateBadge state={job.state} /></td>
                 <td className="job-progress"><JobProgress job={job} /></td>
@@ -50,7 +51,7 @@ export function JobProgress({ job }: { job: Job }) {
   const { done, total, note } = job.progress;
   return (
     <>
-      <ProgressBar label={`Progress of ${kindInWords(job.kind)}`} done={done} total={total} isSmall />
+      <ProgressBar label={`Progress of ${jobInWords(job)}`} done={done} total={total} isSmall />
       <span className="job-note">{note ?? (total === null ? count(done) : `${count(done)} of ${count(total)}`)}</span>
     </>
   );

@@ -4,21 +4,23 @@ import { isOpen, type Job, type JobState } from '../contracts.ts';
 import { useLive } from '../live.ts';
 import { links } from '../route.ts';
 import { ProblemNotice } from '../ui/notice.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Empty, Page, Section } from '../ui/page.tsx';
 import { go } from '../use-route.ts';
 import { kindInWords } from '../words.ts';
 import { JobTable } from './job-table.tsx';
 import { QueueSection } from './queue-section.tsx';
+import { RetryAll } from './retry-all.tsx';
 
 const states: readonly JobState[] = ['queued', 'running', 'done', 'failed', 'dead', 'cancelled'];
+const filters = ['state', 'kind', 'queue'] as const;
 const step = 50;
 
-/** Jobs as they come and go, newest first. */
+/** How the queues stand, and the jobs in them as they come and go. */
 export function JobsPage({ query }: { query: URLSearchParams }) {
   const state = states.find((name) => name === query.get('state')) ?? '';
-  const kind = query.get('kind') ?? '';
-  const search = new URLSearchParams([['state', state], ['kind', kind]].filter(([, value]) => value !== '') as [string, string][]);
-  const filter = (name: 'state' | 'kind', value: string): void => {
+  const [kind, queue] = [query.get('kind') ?? '', query.get('queue') ?? ''];
+  const search = new URLSearchParams(Object.entries({ state, kind, queue }).filter(([, value]) => value !== ''));
+  const filter = (name: (typeof filters)[number], value: string): void => {
     const next = new URLSearchParams(search);
     if (value === '') next.delete(name);
     else next.set(name, value);
@@ -27,18 +29,28 @@ export function JobsPage({ query }: { query: URLSearchParams }) {
   return (
     <Page title="Jobs" lead="Slow work that the worker does after the answer was given. A job survives every restart." isWide>
       <QueueSection />
-      <div className="filter-form" role="group" aria-label="Filter">
-        <label className="inline-field">
-          State
-          <select className="input" value={state} onChange={(event) => filter('state', event.target.value)}>
-            <option value="">all</option>
-            {states.map((name) => <option key={name}>{name}</option>)}
-          </select>
-        </label>
-        <KindFilter kind={kind} choose={(value) => filter('kind', value)} />
-      </div>
-      <JobsFound key={search.toString()} search={search.toString()} />
+      <Section title="Jobs" id="jobs">
+        <div className="filter-form" role="group" aria-label="Filter">
+          <Choice label="State" value={state} values={states} choose={(value) => filter('state', value)} />
+          <KindFilter kind={kind} choose={(value) => filter('kind', value)} />
+          {queue === '' ? null : <Choice label="Queue" value={queue} values={[queue]} choose={(value) => filter('queue', value)} />}
+          {state === 'dead' || state === 'failed' || state === 'cancelled' ? <RetryAll key={search.toString()} state={state} kind={kind} queue={queue} /> : null}
+        </div>
+        <JobsFound key={search.toString()} search={search.toString()} />
+      </Section>
     </Page>
+  );
+}
+
+function Choice({ label, value, values, words = (name) => name, choose }: { label: string; value: string; values: readonly string[]; words?: (name: string) => string; choose: (value: string) => void }) {
+  return (
+    <label className="inline-field">
+      {label}
+      <select className="input" value={value} onChange={(event) => choose(event.target.value)}>
+        <option value="">all</option>
+        {values.map((name) => <option key={name} value={name}>{words(name)}</option>)}
+      </select>
+    </label>
   );
 }
 
@@ -46,15 +58,7 @@ export function JobsPage({ query }: { query: URLSearchParams }) {
 function KindFilter({ kind, choose }: { kind: string; choose: (kind: string) => void }) {
   const { value } = useLive('job kinds', async (signal) => [...new Set((await askJson<readonly Job[]>('/jobs/v1?limit=100', { signal })).map((job) => job.kind))], () => 15_000);
   const kinds = [...new Set([...(value ?? []), ...(kind === '' ? [] : [kind])])].sort();
-  return (
-    <label className="inline-field">
-      Kind
-      <select className="input" value={kind} onChange={(event) => choose(event.target.value)}>
-        <option value="">all</option>
-        {kinds.map((name) => <option key={name} value={name}>{kindInWords(name)}</option>)}
-      </select>
-    </label>
-  );
+  return <Choice label="Kind" value={kind} values={kinds} words={kindInWords} choose={choose} />;
 }
 
 function JobsFound({ search }: { search: string }) {
@@ -76,7 +80,7 @@ function JobsFound({ search }: { search: string }) {
       {newest.problem === null ? null : <ProblemNotice problem={newest.problem} />}
       {all === null && newest.problem !== null ? null : all?.length === 0 ? (
         <Empty title={search === '' ? 'No jobs yet' : 'No job passes these filters'}>
-          {search === '' ? 'An import is a job; so is the upkeep that sweeps away what is over. They appear here as soon as they are asked for.' : 'Choose another state or kind.'}
+          {search === '' ? 'Ask for one in SQL by mainstay.enqueue, or by POST /jobs/v1. Imports, exports and the upkeep of the house are jobs too.' : 'Choose another state, kind or queue.'}
         </Empty>
       ) : (
         <JobTable jobs={all} reload={newest.reload} />
