@@ -1,4 +1,4 @@
-import { ImportsService, JobsService, SchedulesService, WebhooksService } from '@mainstay/automation';
+import { ImportsService, JobsService, QueuesService, SchedulesService, WebhooksService } from '@mainstay/automation';
 import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
@@ -39,6 +39,7 @@ import { MetricsController } from './metrics/metrics.controller.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
 import { keepSchema } from './postgrest.module.ts';
 import { QueueFiguresController } from './queue-figures.controller.ts';
+import { QueuesController } from './queues.controller.ts';
 import { Readiness } from './readiness.ts';
 import { RestController } from './rest.controller.ts';
 import { RestFilter } from './rest.filter.ts';
@@ -70,7 +71,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, ExportFilesController, ExportsController, JobsController, SchedulesController, SchedulePreviewController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, ExportFilesController, ExportsController, JobsController, QueuesController, SchedulesController, SchedulePreviewController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -102,6 +103,7 @@ function services(settings: Settings): Provider[] {
     { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { cursorKey: cursorKeyOf(settings), streams: streamTermsOf(settings), keepsAnswers: true }) },
     { provide: BatchService, inject: [RestService], useFactory: (rest: RestService) => new BatchService(rest, { maxEntries: settings.batchMaxRequests, maxBodyBytes: settings.maxBodyBytes }) },
     { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
+    { provide: QueuesService, inject: [ownDatabase], useFactory: (database: Database) => new QueuesService(database) },
     { provide: SchedulesService, inject: [ownDatabase], useFactory: (database: Database) => new SchedulesService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
     { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },

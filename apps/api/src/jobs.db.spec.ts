@@ -72,7 +72,7 @@ describe('a job', () => {
     const id = await put({ owner: anna });
     const { body } = await ask('anna', 'GET', `/jobs/v1/${id}`);
     expect(Object.keys(body).sort()).toEqual(
-      ['attempts', 'created_at', 'error', 'finished_at', 'id', 'kind', 'max_attempts', 'owner', 'progress', 'queue', 'result', 'run_at', 'started_at', 'state'],
+      ['after', 'arguments', 'attempts', 'created_at', 'error', 'finished_at', 'function', 'id', 'kind', 'max_attempts', 'owner', 'priority', 'progress', 'queue', 'result', 'role', 'run_at', 'started_at', 'state'],
     );
     expect(body).toMatchObject({ id, kind: 'ping', queue: 'upkeep', state: 'queued', owner: anna, attempts: 0, max_attempts: 3, created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) });
   });

@@ -40,7 +40,10 @@ export {
   type ExportChunk, type ExportDraft, type ExportFile, type ExportFormat, type ExportSearch, type ExportTerms, type KeptExport,
 } from './exports.ts';
 export { backlogs, longestWaits, outboxChannel, promoteDue, sayAsleep, takeTurn, unclaimed, type Backlog, type Lane, type Publication, type Turn } from './outbox.ts';
-export { cancelChannel, cancelJob, findJob, listJobs, retryJob, sweepJobs, type JobFilters, type OwnJob } from './own-jobs.ts';
+export {
+  cancelChannel, cancelJob, countJobs, enqueueFunction, findJob, listJobs, retryJob, retryJobs, sweepJobs, type AskedCall, type JobFilters, type JobSearch, type OwnJob,
+} from './own-jobs.ts';
+export { deleteQueue, listQueues, putQueue, type Queue, type QueueTerms } from './queues.ts';
 export { tryLock } from './try-lock.ts';
 export { listProcessReports, reportWorker, workerHealth, type PartHealth, type ProcessLoad, type RunningProcess, type WorkerReport } from './worker-health.ts';
 export { addTallies, outcomes, readQueueFigures, readTallies, type QueueFigures, type QueueTally, type TalliedOutcome } from './queue-figures.ts';

@@ -267,6 +267,8 @@ function put(terms: Partial<EnqueueTerms> = {}): Promise<string> {
 }
 
 async function take(id: string): Promise<ClaimedJob | null> {
+  // As the relay does with what is due.
+  await test.admin.rows(`update mainstay_internal.jobs set is_due = true, published_at = clock_timestamp() where id = $1 and state = 'queued' and run_at <= clock_timestamp()`, [id]);
   const token = randomUUID();
   return (await claim(worker, [{ jobId: id, token }], 15)).get(token) ?? null;
 }

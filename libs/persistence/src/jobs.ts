@@ -100,7 +100,7 @@ const claimText = {
     with free as (
       select id from mainstay_internal.jobs
       where id = any ($1::uuid[]) and attempts < max_attempts
-        and (state = 'queued' and run_at <= clock_timestamp() or state = 'running' and lease_until < clock_timestamp())
+        and (state = 'queued' and published_at is not null or state = 'running' and lease_until < clock_timestamp())
       order by id for update skip locked
     )
     update mainstay_internal.jobs

@@ -16,6 +16,7 @@ import { keyTables } from './0046-keys.ts';
 import { refreshAtOnce } from './0047-refresh.ts';
 import { lanes } from './0050-lanes.ts';
 import { ownJobs } from './0051-own-jobs.ts';
+import { queueTerms } from './0052-queue-terms.ts';
 import { figures } from './0068-figures.ts';
 import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
@@ -28,4 +29,4 @@ import { exportTables } from './0066-exports.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables];
