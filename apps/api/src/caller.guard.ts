@@ -1,4 +1,4 @@
-import { askedCredentials, Callers, callerStrategy } from '@mainstay/auth';
+import { askedCredentials, Callers, callerStrategy, type CallerTerms } from '@mainstay/auth';
 import type { Caller } from '@mainstay/domain';
 import { createParamDecorator, Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
@@ -14,7 +14,7 @@ export type AskedRequest = FastifyRequest & { caller: Caller };
 @Injectable()
 export class CallerGuard extends AuthGuard(callerStrategy) {
   constructor(private readonly callers: Callers) {
-    super({ property: 'caller', session: false });
+    super({ property: 'caller' });
   }
 
   override async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -24,6 +24,10 @@ export class CallerGuard extends AuthGuard(callerStrategy) {
     if (known === null) return (await super.canActivate(context)) as boolean;
     request.caller = known;
     return true;
+  }
+
+  override getAuthenticateOptions(): CallerTerms & { readonly session: false } {
+    return { callers: this.callers, session: false };
   }
 
   override handleRequest<C>(error: unknown, caller: C): C {

@@ -46,7 +46,7 @@ export class AuthModule implements OnApplicationShutdown {
   constructor(private readonly accounts: Accounts) {}
 
   static with(settings: Settings): DynamicModule {
-    return { module: AuthModule, global: true, providers: [...keyProviders(settings), callerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings), ...server(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, CustomProviders, OAuthClients, OAuthServer, ...factorServices] };
+    return { module: AuthModule, global: true, providers: [...keyProviders(settings), CallerStrategy, ...means(settings), ...journeys(settings), ...factorProviders(settings), ...outside(settings), ...server(settings)], exports: [Callers, KeyStore, KeysService, Sessions, SignUp, SignIn, Otp, Recover, Verify, Links, Captcha, UserService, AdminService, Providers, CustomProviders, OAuthClients, OAuthServer, ...factorServices] };
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -62,14 +62,12 @@ export class ProofModule {
   }
 }
 
-const callerStrategy: Provider = { provide: CallerStrategy, useFactory: (callers: Callers) => new CallerStrategy(callers), inject: [Callers] };
-
 /** What tells who asks, by the settings alone. */
 function proof(settings: Settings): Provider[] {
   return [
     { provide: Keyring, useFactory: () => Keyring.readAny(settings) },
     { provide: Callers, useFactory: (keyring: Keyring) => new Callers(keyring, settings), inject: [Keyring] },
-    callerStrategy,
+    CallerStrategy,
   ];
 }
 

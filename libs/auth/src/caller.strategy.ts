@@ -11,7 +11,12 @@ interface Asking {
   readonly query?: unknown;
 }
 
-type Verify = (credentials: Credentials, done: (error: unknown, caller: Caller) => void) => void;
+/** What the door says at each request: Passport has one strategy of a name for a whole process, in which several apps may run. */
+export interface CallerTerms {
+  readonly callers: Callers;
+}
+
+type Verify = (credentials: Credentials, callers: Callers, done: (error: unknown, caller: Caller) => void) => void;
 
 /** Takes what a request brought and leaves the judgement to `verify`. */
 class CredentialsStrategy extends passport.Strategy {
@@ -19,19 +24,19 @@ class CredentialsStrategy extends passport.Strategy {
     super();
   }
 
-  override authenticate(request: Asking): void {
-    this.verify(askedCredentials(request), (error, caller) => (error ? this.error(error) : this.success(caller)));
+  override authenticate(request: Asking, { callers }: CallerTerms): void {
+    this.verify(askedCredentials(request), callers, (error, caller) => (error ? this.error(error) : this.success(caller)));
   }
 }
 
 /** Passport's door for API keys and tokens of both styles. */
 export class CallerStrategy extends PassportStrategy(CredentialsStrategy, callerStrategy) {
-  constructor(private readonly callers: Callers) {
+  constructor() {
     super();
   }
 
-  async validate(credentials: Credentials): Promise<Caller> {
-    return this.callers.prove(credentials);
+  async validate(credentials: Credentials, callers: Callers): Promise<Caller> {
+    return callers.prove(credentials);
   }
 }
 

@@ -2,7 +2,7 @@ export { AdminService, type AdminChanges, type Page } from './admin.service.ts';
 export { audit, auditAdmin } from './audit.ts';
 export { AuthModule, ProofModule } from './auth.module.ts';
 export { CallerFault, type CallerFaultReason } from './caller-fault.ts';
-export { askedCredentials, callerStrategy } from './caller.strategy.ts';
+export { askedCredentials, callerStrategy, type CallerTerms } from './caller.strategy.ts';
 export { Callers, type Credentials } from './callers.ts';
 export { Captcha } from './captcha.ts';
 export { authFaults, fault as authFault, type AuthFaultCode } from './faults.ts';

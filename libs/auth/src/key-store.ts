@@ -20,8 +20,10 @@ export class KeyStore implements KeySource {
   private readonly told: ((keyring: Keyring) => void)[] = [];
   private stored: StoredKeys = noStoredKeys;
   private seen = '';
-  private readAtMs = 0;
+  private lookedAtMs = -Infinity;
   private reading: Promise<boolean> | null = null;
+  /** Whoever makes a new ring of keys comes one after the other, so that no older one takes the place of a newer. */
+  private turn: Promise<unknown> = Promise.resolve();
   private timer: NodeJS.Timeout | undefined;
   private again: NodeJS.Timeout | undefined;
 
@@ -69,16 +71,30 @@ export class KeyStore implements KeySource {
     clearTimeout(this.again);
   }
 
-  async read(settings: KeySettings): Promise<Keyring> {
-    const keyring = await Keyring.readAny(settings, this.stored);
-    this.settings = { ...settings, secret: this.settings.secret };
-    this.keyring = keyring;
-    return keyring;
+  read(settings: KeySettings): Promise<Keyring> {
+    return this.inTurn(async () => {
+      const keyring = await Keyring.readAny(settings, this.stored);
+      this.settings = { ...settings, secret: this.settings.secret };
+      this.keyring = keyring;
+      return keyring;
+    });
+  }
+
+  /** Refuses a key that was revoked, by its digest or its `kid`: in this process at once, also while the database cannot be asked. */
+  end(key: { readonly digest: string } | { readonly kid: string }): Promise<void> {
+    return this.inTurn(async () => {
+      const { signing, opaque } = this.stored;
+      this.stored = 'digest' in key ? { signing, opaque: new Map([...opaque, [key.digest, null]]) } : { signing: [...signing.filter(({ kid }) => kid !== key.kid), { kid: key.kid, state: 'revoked', jwk: null }], opaque };
+      this.seen = '';
+      await this.renew();
+    });
   }
 
   async lookAgain(): Promise<boolean> {
-    if (this.reading !== null) return this.reading;
-    return Date.now() - this.readAtMs < shortestPauseMs ? false : this.reread();
+    if (this.reading !== null && (await this.reading)) return true;
+    if (Date.now() - this.lookedAtMs < shortestPauseMs) return false;
+    this.lookedAtMs = Date.now();
+    return this.reread();
   }
 
   /** The private half of a key that is kept; null where another MAINSTAY_SECRET sealed it. */
@@ -93,11 +109,7 @@ export class KeyStore implements KeySource {
 
   /** Reads the keys anew; true if they have changed. Who asks while that is done waits for the next time, which sees what they did. */
   async reread(): Promise<boolean> {
-    const before = this.reading;
-    const reading = (async () => {
-      await before;
-      return this.readOnce();
-    })();
+    const reading = this.inTurn(() => this.readOnce());
     this.reading = reading;
     try {
       return await reading;
@@ -108,7 +120,6 @@ export class KeyStore implements KeySource {
 
   private async readOnce(): Promise<boolean> {
     try {
-      this.readAtMs = Date.now();
       const [signing, digests] = await Promise.all([listSigningKeys(this.accounts), listKeyDigests(this.accounts)]);
       const seen = JSON.stringify([signing, digests]);
       if (seen === this.seen) return false;
@@ -116,9 +127,8 @@ export class KeyStore implements KeySource {
         signing: signing.map((key) => ({ kid: key.kid, state: key.state, jwk: this.open(key) ?? (key.publicJwk as JWK | null) })),
         opaque: new Map(digests.map(({ digest, role, endsAtSeconds, isRevoked }) => [digest, isRevoked ? null : { role, endsAtSeconds: endsAtSeconds ?? Infinity }])),
       };
-      this.keyring = await Keyring.readAny(this.settings, this.stored);
+      await this.renew();
       this.seen = seen;
-      for (const tell of this.told) tell(this.keyring);
       return true;
     } catch (error) {
       // What was known holds until the database is back: nobody is signed out by its absence.
@@ -127,5 +137,16 @@ export class KeyStore implements KeySource {
       this.again = setTimeout(() => void this.reread(), shortestPauseMs).unref();
       return false;
     }
+  }
+
+  private async renew(): Promise<void> {
+    this.keyring = await Keyring.readAny(this.settings, this.stored);
+    for (const tell of this.told) tell(this.keyring);
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.turn.then(work);
+    this.turn = mine.catch(() => {});
+    return mine;
   }
 }

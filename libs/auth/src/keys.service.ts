@@ -82,15 +82,16 @@ export class KeysService {
     return { ...viewKey(made), key };
   }
 
-  /** Ends a key: every api refuses it as soon as it has heard of it, within a second. */
+  /** Ends a key: this process refuses it from now on, every other api as soon as it has heard of it, within a second. */
   async revoke(id: string, device: Device): Promise<void> {
     await this.refuseLast(id);
-    const isRevoked = await this.accounts.transaction(async (tx) => {
-      const revoked = uuidForm.test(id) ? await revokeApiKey(tx, id) : await this.revokeOfSettings(tx, id);
-      if (revoked !== null) await note(tx, 'api_key_revoked', device, { key_id: id, key_name: revoked.name, role: revoked.role });
-      return revoked !== null;
+    const revoked = await this.accounts.transaction(async (tx) => {
+      const ended = uuidForm.test(id) ? await revokeApiKey(tx, id) : await this.revokeOfSettings(tx, id);
+      if (ended !== null) await note(tx, 'api_key_revoked', device, { key_id: id, key_name: ended.name, role: ended.role });
+      return ended;
     });
-    if (!isRevoked) throw keyFault('key_not_found', { details: id });
+    if (revoked === null) throw keyFault('key_not_found', { details: id });
+    await this.store.end(revoked);
     await this.store.reread();
   }
 
@@ -130,6 +131,7 @@ export class KeysService {
       else await addSigningKey(tx, { kid, alg: key.alg, state: 'revoked', publicJwk: null, sealed: null });
       await note(tx, 'signing_key_revoked', device, { kid });
     });
+    await this.store.end({ kid });
     await this.store.reread();
   }
 
@@ -198,12 +200,13 @@ export class KeysService {
       text === null ? [] : [{ id: name, name, kind, role, text, hint: kind === 'jwt' ? algorithmOfToken(text) : hintOf(text), source: 'settings' as const, created_at: null, expires_at: null, revoked_at: null }]);
   }
 
-  private async revokeOfSettings(tx: OpenAccounts, id: string): Promise<Pick<ApiKey, 'name' | 'role'> | null> {
+  private async revokeOfSettings(tx: OpenAccounts, id: string): Promise<Pick<ApiKey, 'name' | 'role'> & { readonly digest: string } | null> {
     const key = this.settingKeys().find(({ name }) => name === id);
     if (key === undefined) return null;
     if (key.kind === 'jwt') throw keyFault('key_not_valid', { message: `${id} is a token that JWT_SECRET signed: change JWT_SECRET to end it` });
     const { name, kind, text, hint, role } = key;
-    return (await revokeSettingKey(tx, { name, kind, hint, role, digest: Buffer.from(digestOfKey(text), 'hex'), expiresAt: null })) ? { name, role } : null;
+    const digest = digestOfKey(text);
+    return (await revokeSettingKey(tx, { name, kind, hint, role, digest: Buffer.from(digest, 'hex'), expiresAt: null })) ? { name, role, digest } : null;
   }
 }
 

@@ -84,10 +84,13 @@ export async function revokeSettingKey(tx: Runner, { name, kind, digest, hint, r
   return rows.length === 1;
 }
 
-/** Ends a key; null where there is none that still holds. */
-export async function revokeApiKey(tx: Runner, id: string): Promise<ApiKey | null> {
-  const [row] = await tx.rows<ApiKey>(`update mainstay_internal.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null returning ${shown}`, [id]);
-  return row === undefined ? null : dated(row);
+/** Ends a key, whose digest comes in hex; null where there is none that still holds. */
+export async function revokeApiKey(tx: Runner, id: string): Promise<Pick<ApiKey, 'name' | 'role'> & { readonly digest: string } | null> {
+  const [row] = await tx.rows<{ name: string; role: string; digest: string }>(
+    `update mainstay_internal.api_keys set revoked_at = clock_timestamp() where id = $1::uuid and revoked_at is null returning name, role, encode(digest, 'hex') as digest`,
+    [id],
+  );
+  return row ?? null;
 }
 
 /** Every signing key, the newest change first. */
