@@ -1,4 +1,4 @@
-// `npm run bench [-- memory rest imports jobs sign-in]`: measures, and writes what it measured into docs/benchmarks.md.
+// `npm run bench [-- memory rest imports jobs sign-in webhooks]`: measures, and writes what it measured into docs/benchmarks.md.
 // Figures are never a test: a shared machine would fail it at random.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
@@ -10,8 +10,11 @@ import { benchMemory } from './memory.ts';
 import { benchRest } from './rest.ts';
 import { benchSignIn } from './sign-in.ts';
 import { placement, startBenchStack, type BenchStack, type Section } from './stack.ts';
+import { benchWebhooks, webhooksEnvironment } from './webhooks.ts';
 
-const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs, 'sign-in': benchSignIn };
+const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs, 'sign-in': benchSignIn, webhooks: benchWebhooks };
+/** Settings of a section's own. */
+const environments: Readonly<Record<string, Record<string, string>>> = { webhooks: webhooksEnvironment };
 const page = join(import.meta.dirname, '../../docs/benchmarks.md');
 const head = '# Benchmarks\n\nWritten by `npm run bench`. Ratios within one table come from one run on one machine and can be compared; absolute figures say little about yours.\n';
 const asked = process.argv.slice(2);
@@ -25,7 +28,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 for (const name of asked.length === 0 ? Object.keys(benches) : asked) {
   const busyBefore = loadavg()[0]!;
   // Each has a stack of its own, so that none measures what another left behind.
-  const stack = (running = await startBenchStack());
+  const stack = (running = await startBenchStack(environments[name]));
   try {
     keep(name, render(await benches[name]!(stack), busyBefore));
   } finally {

@@ -75,8 +75,8 @@ export class WebhooksService {
   /** Changes what is said and leaves the rest. What was written down already is sent as it was, to where it goes now. */
   change(caller: Caller, id: string, body: unknown): Promise<ShownEndpoint> {
     return this.asService(caller, async (tx) => {
-      const input = parseEndpoint(body);
       const kept = await mustFind(tx, id);
+      const input = parseEndpoint(body);
       await changeEndpoint(tx, this.draftOf(id, { ...input, url: input.url ?? kept.url }, kept, this.secretsOf(kept)));
       if (input.events !== undefined) await this.subscribe(tx, id, input.events);
       else if (kept.state === 'disabled') await rebuildEndpoint(tx, id);

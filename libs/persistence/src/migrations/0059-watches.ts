@@ -4,8 +4,10 @@ import type { HouseMigration } from './house-migration.ts';
  * The triggers that write down events. For each watched table and operation a function is generated with the filters in it:
  * they are planned once and decided for all rows of a statement together, and a row that interests nobody costs its filter alone.
  *
- * A statement trigger with transition tables: on 1,000 rows it takes a tenth of what a trigger per row takes, it covers COPY, and
- * a partitioned table as a whole (its partitions get the same triggers, for whoever writes to them directly).
+ * A statement trigger with transition tables, and not one per row: what it costs is about the same (some 2 µs less for each of many
+ * rows, some 4 µs more for a statement of one), but filters can be guarded once for a statement and not once for a row, a million
+ * changed rows are spilled to disk and not queued in memory, and COPY and a partitioned table as a whole are covered (its partitions
+ * get the same triggers, for whoever writes to them directly).
  *
  * It must never fail the writer for a reason of ours. Filters are therefore evaluated within an exception block, and what they
  * give is written outside of it: a block that writes takes a transaction id for each statement, one that only reads takes none.
