@@ -1,4 +1,4 @@
-import { ImportsService, JobsService, QueuesService, SchedulesService, WebhooksService } from '@mainstay/automation';
+import { askForRequestBy, ImportsService, JobsService, QueuesService, SchedulesService, SigningSecrets, WebhooksService } from '@mainstay/automation';
 import { AuthModule, Callers } from '@mainstay/auth';
 import { CollectionsService } from '@mainstay/collections';
 import type { Settings } from '@mainstay/config';
@@ -48,6 +48,7 @@ import { SchedulesController } from './schedules.controller.ts';
 import { settingsToken } from './settings-token.ts';
 import { SignInSettingsController } from './sign-in-settings.controller.ts';
 import { SurfaceFilter } from './surface.filter.ts';
+import { SigningSecretsController } from './signing-secrets.controller.ts';
 import { WebhooksController } from './webhooks.controller.ts';
 
 /** The pool of the login `authenticator`: data requests, each under the role of its caller. */
@@ -71,7 +72,7 @@ export class ApiModule implements OnModuleInit, OnApplicationShutdown {
     return {
       module: ApiModule,
       imports: [AuthModule.with(settings)],
-      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, ExportFilesController, ExportsController, JobsController, QueuesController, SchedulesController, SchedulePreviewController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
+      controllers: [RestController, BatchController, AuthAdminController, AuthController, AuthOtpController, AuthFactorsController, AuthFactorsAdminController, AuthPasskeysController, AuthProvidersController, AuthOAuthController, AuthOAuthAdminController, AuthCustomProvidersController, AuthSessionsAdminController, AuthNotYetController, JwksController, ImportsController, ExportFilesController, ExportsController, SigningSecretsController, JobsController, QueuesController, SchedulesController, SchedulePreviewController, WebhooksController, CollectionsController, ConnectionController, DescriptionsController, MailboxController, KeysController, MetricsController, QueueFiguresController, HealthController, SignInSettingsController, NotYetHereController],
       providers: [{ provide: settingsToken, useValue: settings }, { provide: LiveSettings, useValue: live }, ...databases(settings), ...services(settings), RestFilter, BatchFilter, AuthFilter, SurfaceFilter, EdgeFilter],
     };
   }
@@ -102,12 +103,13 @@ function services(settings: Settings): Provider[] {
     { provide: SchemaKeeper, inject: [callersDatabase, Callers, LiveSettings], useFactory: (database: Database, callers: Callers, live: LiveSettings) => keepSchema(settings, database, callers, live) },
     { provide: RestService, inject: [callersDatabase, SchemaKeeper], useFactory: (database: Database, schema: SchemaKeeper) => new RestService(database, schema, settings.dbAnonRole, { cursorKey: cursorKeyOf(settings), streams: streamTermsOf(settings), keepsAnswers: true }) },
     { provide: BatchService, inject: [RestService], useFactory: (rest: RestService) => new BatchService(rest, { maxEntries: settings.batchMaxRequests, maxBodyBytes: settings.maxBodyBytes }) },
-    { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database) },
+    { provide: JobsService, inject: [ownDatabase], useFactory: (database: Database) => new JobsService(database, askForRequestBy(makeOutward(settings))) },
+    { provide: SigningSecrets, inject: [ownDatabase], useFactory: (database: Database) => new SigningSecrets(database, settings.secret!) },
     { provide: QueuesService, inject: [ownDatabase], useFactory: (database: Database) => new QueuesService(database) },
     { provide: SchedulesService, inject: [ownDatabase], useFactory: (database: Database) => new SchedulesService(database) },
     { provide: ImportsService, inject: [ownDatabase], useFactory: (database: Database) => new ImportsService(database, settings) },
-    { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },
     ...exportProviders(settings, ownDatabase),
+    { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas.filter((schema) => schema !== 'mainstay')) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
     { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase, QueueLook], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database, queues: QueueLook) => makeExposition(host, rest, [queues.tell, processesOf(database)]) },

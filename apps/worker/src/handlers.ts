@@ -1,4 +1,4 @@
-import type { Commands, ExportMaker, FunctionCaller, ImportsService, WebhookWork } from '@mainstay/automation';
+import type { Commands, ExportMaker, FunctionCaller, ImportsService, RequestSender, WebhookWork } from '@mainstay/automation';
 import type { Handlers } from '@mainstay/queue';
 import type { PostOffice } from './post-office.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -9,6 +9,7 @@ export interface Rooms {
   readonly exports: Pick<ExportMaker, 'run'>;
   readonly functions: Pick<FunctionCaller, 'run'>;
   readonly commands: Pick<Commands, 'run'>;
+  readonly requests: Pick<RequestSender, 'send'>;
   readonly webhooks: Pick<WebhookWork, 'deliver'>;
   readonly post: PostOffice;
   readonly upkeep: Upkeep;
@@ -20,6 +21,7 @@ export const handlers = (rooms: Rooms): Handlers => ({
   'export-rows': ({ exportId }, run) => rooms.exports.run(exportId, run),
   'send-message': ({ messageId }, run) => rooms.post.send(messageId, run),
   'call-function': (call, run) => rooms.functions.run(call, run),
+  'send-request': ({ requestId }, run) => rooms.requests.send(requestId, run),
   'run-command': ({ slotId }, run) => rooms.commands.run(slotId, run),
   'deliver-events': ({ endpointId }, run) => rooms.webhooks.deliver(endpointId, run),
   'sweep-over': () => rooms.upkeep.sweep(),

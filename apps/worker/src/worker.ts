@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
-import { Commands, FunctionCaller, ExportMaker, ImportsService, Scheduler, WebhookWork } from '@mainstay/automation';
+import { Commands, ExportMaker, FunctionCaller, ImportsService, Scheduler, WebhookWork } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
 import { queues } from '@mainstay/domain';
 import { CronTables, makeCommandsDatabase, makeDatabase, makeListener, RegisteredProcess } from '@mainstay/persistence';
 import { JobEngine, type BullQueues, type Log } from '@mainstay/queue';
+import { CallsRoom } from './calls-room.ts';
 import { handlers } from './handlers.ts';
 import { PostOffice } from './post-office.ts';
 import { Upkeep } from './upkeep.ts';
@@ -17,6 +18,7 @@ export class Worker {
   private readonly post: PostOffice;
   private readonly scheduler: Scheduler;
   private readonly webhooks: WebhookWork;
+  private readonly calls: CallsRoom;
   private readonly engine: JobEngine;
   private readonly jobDatabase;
   private readonly engineDatabase;
@@ -42,6 +44,7 @@ export class Worker {
     this.exports = new ExportMaker(this.jobDatabase, settings);
     this.upkeep = new Upkeep(this.jobDatabase, imports, this.exports, this.webhooks, settings);
     this.post = new PostOffice(this.jobDatabase, settings);
+    this.calls = new CallsRoom(settings, this.jobDatabase, log);
     // Of their own: the time does not wait until a connection is free.
     this.clockDatabase = makeDatabase(settings, 'mainstay_worker', { max: 2, applicationName: 'mainstay_worker clock' });
     this.cronDatabase = makeCommandsDatabase(settings, { max: 2 });
@@ -50,9 +53,9 @@ export class Worker {
     this.engine = new JobEngine({
       database: this.jobDatabase,
       upkeep: this.engineDatabase,
-      listener: this.webhooks.hearFrom(this.scheduler.hearFrom(makeListener(settings, 'mainstay_worker'))),
+      listener: this.calls.hearFrom(this.webhooks.hearFrom(this.scheduler.hearFrom(makeListener(settings, 'mainstay_worker')))),
       bull,
-      handlers: handlers({ imports, exports: this.exports, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), commands: new Commands(this.jobDatabase, cron, settings), webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
+      handlers: handlers({ imports, requests: this.calls.requests, functions: new FunctionCaller(this.functionDatabase, this.commandDatabase), exports: this.exports, commands: new Commands(this.jobDatabase, cron, settings), webhooks: this.webhooks, post: this.post, upkeep: this.upkeep }),
       leaseSeconds: settings.jobLeaseSeconds,
       log,
       onProgress: () => this.sayAlive(),
@@ -65,6 +68,7 @@ export class Worker {
     this.engine.start(this.registered.id);
     this.scheduler.start();
     this.webhooks.start();
+    this.calls.start();
     this.askForSweep();
     this.sweeping = setInterval(() => this.askForSweep(), askForSweepMs);
   }
@@ -72,8 +76,9 @@ export class Worker {
   /** Stops within 4 s; what did not end in time goes back to the other workers. */
   async stop(): Promise<void> {
     clearInterval(this.sweeping);
-    await Promise.all([this.scheduler.stop(), this.webhooks.stop(), this.engine.stop()]);
+    await Promise.all([this.scheduler.stop(), this.webhooks.stop(), this.calls.stop(), this.engine.stop()]);
     await this.webhooks.close();
+    await this.calls.close();
     this.post.close();
     await this.exports.close();
     await this.registered?.leave();

@@ -8,7 +8,7 @@ export const queues = {
   /** Functions of the users' own, in SQL. */
   functions: { concurrency: 10 },
   /** Calls to the world outside that users ask for. */
-  calls: { concurrency: 32 },
+  calls: { concurrency: 64 },
   webhooks: { concurrency: 64 },
   exports: { concurrency: 2 },
   /** SQL that schedules run, of pg_cron too; each has a database connection of its own. */
@@ -40,16 +40,22 @@ export class SendMessage {
   messageId!: string;
 }
 
+/** Makes the file of an export, as the caller who asked for it. */
+export class ExportRows {
+  @IsUUID()
+  exportId!: string;
+}
+
 /** Sends an endpoint what is due to it, one delivery after the other and many at once, until nothing is. */
 export class DeliverEvents {
   @IsUUID()
   endpointId!: string;
 }
 
-/** Makes the file of an export, as the caller who asked for it. */
-export class ExportRows {
+/** Calls a URL that somebody asked for, as its row says. */
+export class SendRequest {
   @IsUUID()
-  exportId!: string;
+  requestId!: string;
 }
 
 /** Carries nothing: sweeps away what is over (imports, exports, jobs, idempotency keys, uploads that never ended, messages, codes and counters). */
@@ -84,10 +90,11 @@ function contract<P extends object>(payload: new () => P, terms: Partial<Omit<Co
 export const jobs = {
   'import-rows': contract(ImportRows, { queue: 'transfers', attempts: 8, keyOf: (p) => p.importId }),
   'send-message': contract(SendMessage, { queue: 'mail', attempts: 12, keyOf: (p) => p.messageId, timeoutSeconds: 30 }),
+  'export-rows': contract(ExportRows, { queue: 'exports', attempts: 5, keyOf: (p) => p.exportId }),
   'call-function': contract(CallFunction, { queue: 'functions' }),
+  'send-request': contract(SendRequest, { queue: 'calls', attempts: 12, timeoutSeconds: 30 }),
   'deliver-events': contract(DeliverEvents, { queue: 'webhooks', attempts: 5, keyOf: (p) => p.endpointId, timeoutSeconds: 60 }),
   'run-command': contract(RunCommand, { queue: 'commands', keyOf: (p) => p.slotId }),
-  'export-rows': contract(ExportRows, { queue: 'exports', attempts: 5, keyOf: (p) => p.exportId }),
   'sweep-over': contract(SweepOver, { queue: 'upkeep', attempts: 3, keyOf: () => 'sweep' }),
   ping: contract(Ping, { queue: 'upkeep', attempts: 3 }),
 };

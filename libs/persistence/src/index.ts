@@ -27,6 +27,9 @@ export { countRunning, keyFingerprint, RegisteredProcess, type ProcessKind } fro
 export { readProjectConfig, readProjectNotes } from './project-config.ts';
 export { ProjectFault } from './project-fault.ts';
 export { findPendingFiles, migrateProject, migrationStates, type MigrationState, type PendingFiles, type ProjectOptions } from './project-migrations.ts';
+export {
+  addSigningSecret, enqueueRequest, findRequest, keepRequestAnswer, listSigningSecrets, lockSigningSecrets, sweepRequests, type AskedRequest, type KeptRequest, type KeptSecret, type RequestAnswer,
+} from './requests.ts';
 export { Sealing } from './sealing.ts';
 export { claimSettings, openSession, ownSessionOf, sessionOf } from './session.ts';
 export type { CopyPiece, LineFormat, LinePage, Result, ResultColumn, Session, Statement, Transaction } from './statement.ts';

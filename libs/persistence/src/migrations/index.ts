@@ -21,6 +21,7 @@ import { figures } from './0068-figures.ts';
 import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
 import { announcements } from './0060-announcements.ts';
+import { requests } from './0055-requests.ts';
 import { net } from './0056-net.ts';
 import { scheduleTables } from './0061-schedules.ts';
 import { scheduleFunctions } from './0062-schedule-functions.ts';
@@ -29,4 +30,4 @@ import { exportTables } from './0066-exports.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables];
