@@ -207,6 +207,30 @@ describe('over HTTP', () => {
     expect(await database.admin.rows('select 1 from mainstay_internal.messages where recipient = $1', [email])).toEqual([]);
   });
 
+  it('neither its time nor its failure tells whether an address is known', async () => {
+    const email = freshEmail();
+    await signUp(app, email);
+    const recover = async (to: string) => {
+      const startedAt = performance.now();
+      const { status, body } = await call(app, 'POST', '/recover', { email: to });
+      return { status, code: body.code, ms: performance.now() - startedAt };
+    };
+    // Sixteen slow ones, so that none that was quick before is remembered.
+    replies = [{ waitMs: 150 }];
+    await Promise.all(Array.from({ length: 16 }, () => recover(email)));
+    received = [];
+    const stranger = await recover(freshEmail());
+    expect(stranger).toMatchObject({ status: 200, code: undefined });
+    expect(stranger.ms).toBeGreaterThan(140);
+    expect(received).toEqual([]);
+    replies = [{ status: 500 }];
+    const [known, unknown] = [await recover(email), await recover(freshEmail())];
+    expect([unknown.status, unknown.code]).toEqual([known.status, known.code]);
+    expect(known.status).toBe(500);
+    replies = [{}];
+    expect([(await recover(email)).status, (await recover(freshEmail())).status]).toEqual([200, 200]);
+  });
+
   it('text messages are sent by it instead of us', async () => {
     expect((await call(app, 'POST', '/otp', { phone: '+4915112345678' })).status).toBe(200);
     const { user, sms } = received.at(-1)!.body;

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '@mainstay/domain';
 import { callRoutine, isDatabaseError, type Accounts, type OpenAccounts } from '@mainstay/persistence';
@@ -8,9 +9,18 @@ import type { HookName, HookTarget } from './hook-targets.ts';
 /** How long a function in the database may take. */
 const sqlLimitMs = 2000;
 
+/** As many of a hook's last questions are kept in mind. */
+const remembered = 16;
+
+/** What a question came to: how long it took, and whether it failed. A refusal is the hook's own word on somebody, and no failure. */
+interface Outcome {
+  readonly ms: number;
+  readonly failure: unknown;
+}
+
 /** A project's own word at certain moments: a function in its database or a service of its own is asked, and its answer holds. */
 export class Hooks {
-  private readonly lastMs = new Map<HookName, number>();
+  private readonly outcomes = new Map<HookName, Outcome[]>();
 
   constructor(
     private readonly accounts: Pick<Accounts, 'transaction'> | null,
@@ -29,15 +39,36 @@ export class Hooks {
     const target = this.targets.get(name);
     if (target === undefined) return null;
     const startedAt = performance.now();
-    const answer = readObject(target.kind === 'http' ? await postHook(target, JSON.stringify(input)) : await this.call(target, input, tx));
-    this.lastMs.set(name, performance.now() - startedAt);
-    refuseObjection(answer);
-    return answer;
+    let failure: unknown = null;
+    try {
+      const answer = readObject(target.kind === 'http' ? await postHook(target, JSON.stringify(input)) : await this.call(target, input, tx));
+      refuseObjection(answer);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof Objection)) failure = error;
+      throw error instanceof Objection ? error.fault : error;
+    } finally {
+      this.remember(name, { ms: performance.now() - startedAt, failure });
+    }
   }
 
-  /** Takes as long as the hook took last: who cannot be asked about must not be told from who can. */
+  /**
+   * Does as the hook lately did, in time and in failure: who cannot be asked about must not be told from who can.
+   * @throws Fault with which the last question failed
+   */
   async pretend(name: HookName): Promise<void> {
-    if (this.has(name)) await sleep(this.lastMs.get(name) ?? 0);
+    const outcomes = this.outcomes.get(name);
+    if (outcomes === undefined || outcomes.length === 0) return;
+    const failure = outcomes.at(-1)!.failure;
+    // A failure takes its own time: a service that is away has to be waited for, one that says 500 has not.
+    const alike = outcomes.filter((outcome) => (outcome.failure === null) === (failure === null));
+    await sleep(alike[randomInt(alike.length)]!.ms);
+    if (failure !== null) throw failure;
+  }
+
+  private remember(name: HookName, outcome: Outcome): void {
+    const outcomes = this.outcomes.get(name) ?? [];
+    this.outcomes.set(name, [...outcomes.slice(1 - remembered), outcome]);
   }
 
   private async call(target: Extract<HookTarget, { kind: 'sql' }>, input: object, tx: OpenAccounts | undefined): Promise<string> {
@@ -70,14 +101,21 @@ function readObject(text: string): Readonly<Record<string, unknown>> {
   return value as Readonly<Record<string, unknown>>;
 }
 
-/** `{"error": {"http_code": 403, "message": "…"}}`: the hook's own answer to the client. */
+/** The hook's own answer to the client. */
+class Objection extends Error {
+  constructor(readonly fault: Fault) {
+    super(fault.message);
+  }
+}
+
+/** `{"error": {"http_code": 403, "message": "…"}}`. @throws Objection */
 function refuseObjection({ error }: Readonly<Record<string, unknown>>): void {
   if (typeof error !== 'object' || error === null) return;
   const { http_code: given, message } = error as { http_code?: unknown; message?: unknown };
   const text = typeof message === 'string' ? message : '';
   if (text === '' && (given === undefined || given === 0)) return;
   const status = typeof given === 'number' && Number.isInteger(given) && given >= 400 && given <= 599 ? given : 500;
-  throw fault(status >= 500 ? 'unexpected_failure' : 'unknown', { status, message: text });
+  throw new Objection(fault(status >= 500 ? 'unexpected_failure' : 'unknown', { status, message: text }));
 }
 
 /** Of a refresh a client takes any 4xx for the end of its session; a hook that failed is only away. */

@@ -57,7 +57,7 @@ export class Letters {
    * Does as if a letter were written, and undoes it: whoever asks for an address without an account waits as long as for one
    * with. It commits, since a flush of the log is what takes longest.
    */
-  async pretend(tx: OpenAccounts, device: Device): Promise<void> {
+  async pretend(tx: OpenAccounts, device: Device, channel: 'email' | 'sms' = 'email'): Promise<void> {
     const nobody = { id: randomUUID(), email: 'nobody', isSsoUser: false, isAnonymous: false } as User;
     await tx.lock(nobody.id);
     await tx.rows('savepoint pretended');
@@ -65,5 +65,6 @@ export class Letters {
     await writeMessage(tx, { channel: 'email', kind: 'nothing', recipient: '', subject: '', text: 'x'.repeat(600), html: 'x'.repeat(900), code: null, link: null }, 'mailbox');
     await audit(tx, 'user_recovery_requested', nobody, device);
     await tx.rows('rollback to savepoint pretended');
+    await this.messages.pretend(channel);
   }
 }

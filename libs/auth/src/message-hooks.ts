@@ -17,7 +17,7 @@ export function messageHooks(hooks: Hooks, settings: Pick<Settings, 'apiExternal
   const text = async (tx: OpenAccounts, { to, code, user }: TextMessage): Promise<void> => {
     await hooks.ask('send_sms', { user: await shown(tx, user), sms: { otp: code, sms_type: 'verification', phone: to } }, tx);
   };
-  return { mail: hooks.has('send_email') ? mail : null, text: hooks.has('send_sms') ? text : null };
+  return { mail: hooks.has('send_email') ? mail : null, text: hooks.has('send_sms') ? text : null, pretend: (channel) => hooks.pretend(channel === 'email' ? 'send_email' : 'send_sms') };
 }
 
 /** GoTrue's way with two letters: `token` is the code of the current mailbox and `token_new` that of the new one, but the hashes stand the other way round. */

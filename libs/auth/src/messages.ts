@@ -32,6 +32,8 @@ export interface TextMessage {
 export interface MessageHooks {
   readonly mail: ((tx: OpenAccounts, mail: Mail) => Promise<void>) | null;
   readonly text: ((tx: OpenAccounts, message: TextMessage) => Promise<void>) | null;
+  /** Does as if one were asked, where nothing is to be delivered. */
+  pretend(channel: 'email' | 'sms'): Promise<void>;
 }
 
 const kinds: Readonly<Record<LinkType, MailKind>> = { signup: 'confirmation', invite: 'invite', magiclink: 'magic_link', recovery: 'recovery', email_change: 'email_change', reauthentication: 'reauthentication' };
@@ -46,7 +48,7 @@ export class Messages {
   constructor(
     private readonly templates: MailTemplates,
     private readonly settings: MessageSettings,
-    private readonly hooks: MessageHooks = { mail: null, text: null },
+    private readonly hooks: MessageHooks = { mail: null, text: null, pretend: async () => {} },
   ) {}
 
   async mail(tx: OpenAccounts, mail: Mail): Promise<void> {
@@ -76,6 +78,11 @@ export class Messages {
     const { to, channel, code, factorTemplate } = message;
     const text = fillTemplate(parseTemplate(factorTemplate ?? this.settings.smsTemplate), { Code: code }, 'text');
     return writeMessage(tx, { channel: channel satisfies Channel, kind: 'code', recipient: to, subject: '', text, html: null, code, link: null }, 'mailbox');
+  }
+
+  /** Does as if a message were handed over to a hook: who has no account must not be told from who has. */
+  pretend(channel: 'email' | 'sms'): Promise<void> {
+    return this.hooks.pretend(channel);
   }
 
   /** The address that a mail's link has. */

@@ -119,7 +119,7 @@ export class Recover {
       await audit(tx, 'user_recovery_requested', user, device, { channel: 'sms' });
       messageId = await this.letters.text(tx, user, type === 'sms' ? 'confirmation_token' : 'phone_change_token', to, 'sms');
       return true;
-    });
+    }, 'sms');
     return { message_id: messageId };
   }
 
@@ -128,12 +128,12 @@ export class Recover {
   }
 
   /** Writes to the owner of an account, or does as if: where there is none, and where `write` says that there is nothing to tell. */
-  private async inform(known: User | null, device: Device, write: (tx: OpenAccounts, user: User) => Promise<boolean>): Promise<void> {
+  private async inform(known: User | null, device: Device, write: (tx: OpenAccounts, user: User) => Promise<boolean>, channel: 'email' | 'sms' = 'email'): Promise<void> {
     await this.evenTime.run(() => this.accounts.transaction(async (tx) => {
       const account = known === null ? null : await tx.lock(known.id);
       const isWritten = account !== null && (await write(tx, account.user));
       if (isWritten) await tx.write();
-      else await this.letters.pretend(tx, device);
+      else await this.letters.pretend(tx, device, channel);
     }));
   }
 }

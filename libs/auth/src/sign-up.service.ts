@@ -165,7 +165,8 @@ export class SignUp {
     return this.accounts.transaction(async (tx) => {
       const account = isConfirmed(checked, existing) ? null : await tx.lock(existing.id);
       if (account === null || isConfirmed(checked, account.user)) {
-        await this.letters.pretend(tx, device);
+        await audit(tx, 'user_repeated_signup', existing, device, { provider: checked.provider });
+        await this.letters.pretend(tx, device, checked.provider === 'phone' ? 'sms' : 'email');
         return this.likeNew(checked);
       }
       const { draft } = checked;
