@@ -34,7 +34,7 @@ export interface OwnSchedule extends ScheduleTarget {
   readonly role: string;
   readonly anchor_at: Date;
   readonly next_run_at: Date | null;
-  readonly last_run: unknown;
+  readonly last_run: ScheduleRun | null;
   readonly created_at: Date;
   readonly updated_at: Date;
 }
@@ -148,7 +148,7 @@ function targetOf(draft: ScheduleDraft): object {
     return { kind: 'function', schema, name, arguments: draft.arguments ?? {} };
   }
   if (draft.sql !== null) return { kind: 'sql', sql: draft.sql };
-  return { kind: 'url', url: draft.url, method: draft.method ?? 'POST', headers: draft.headers ?? {}, body: draft.body ?? null };
+  return { kind: 'url', url: draft.url, method: draft.method?.toUpperCase() ?? 'POST', headers: draft.headers ?? {}, body: draft.body ?? null };
 }
 
 /** `name`, `schema.name` and their quoted forms; a name alone lies in `public`. */

@@ -186,12 +186,12 @@ describe('schemas', () => {
     expect(found).toEqual([]);
   });
 
-  it('no function in mainstay or mainstay_internal is for everyone', async () => {
+  it('no function in mainstay or mainstay_internal is for everyone, but the judgement of a cron expression', async () => {
     const found = await rows<{ name: string }>(
       `select p.oid::regprocedure::text as name from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
        where pronamespace in ('mainstay'::regnamespace, 'mainstay_internal'::regnamespace) and a.grantee = 0 and a.privilege_type = 'EXECUTE'`,
     );
-    expect(found).toEqual([]);
+    expect(found).toEqual([{ name: 'mainstay.check_cron(text,text)' }]);
   });
 
   it('a table that postgres makes in public is granted to the callers’ roles', async () => {

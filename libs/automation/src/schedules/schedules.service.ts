@@ -184,9 +184,12 @@ function notValid(message: string, more: { details?: unknown; hint?: string } = 
   return scheduleFault('schedule_not_valid', { message, ...more });
 }
 
-function show({ anchor_at: _, ...schedule }: OwnSchedule): ShownSchedule {
-  return schedule;
+function show({ anchor_at: _, last_run: last, ...schedule }: OwnSchedule): ShownSchedule {
+  return { ...schedule, last_run: last === null ? null : { ...last, id: String(last.id), ...Object.fromEntries(runTimes.map((name) => [name, last[name] === null ? null : new Date(last[name])])) } };
 }
+
+/** JSON that the database makes writes times and large numbers in its own way. */
+const runTimes = ['slot', 'created_at', 'started_at', 'finished_at'] as const;
 
 /** The next runs as the clock has them now: a worker works out the first of them, and may not have come to it yet. */
 function showWhole(schedule: OwnSchedule): ShownSchedule {

@@ -65,8 +65,10 @@ export const scheduleFunctions: HouseMigration = {
             when 'sql' then
               return mainstay_internal.enqueue_job(kind => 'run-command', queue => 'commands', payload => jsonb_build_object('slotId', slot_id::text),
                 owner => known.owner, role => known.role, claims => known.claims, max_attempts => coalesce(known.max_attempts, 5), priority => known.priority);
-            else
-              raise feature_not_supported using message = 'schedules cannot call a URL yet';
+            when 'url' then
+              return mainstay_internal.enqueue_request(url => target ->> 'url', body => nullif(target -> 'body', 'null'), headers => target -> 'headers', method => target ->> 'method',
+                timeout_ms => null, is_signed => null, owner => known.owner, role => known.role, claims => known.claims, max_attempts => known.max_attempts, queue => known.queue,
+                priority => known.priority);
           end case;
         end
       $$;
@@ -86,8 +88,14 @@ export const scheduleFunctions: HouseMigration = {
                 raise invalid_parameter_value using message = 'there is no SQL to run';
               end if;
             when 'url' then
-              if target ->> 'url' !~* '^https?://[^/]' then
-                raise invalid_parameter_value using message = format('%s is no URL that can be called', quote_literal(target ->> 'url')), hint = 'It begins with https:// or http://.';
+              if check_target.role not in ('postgres', 'service_role') then
+                raise insufficient_privilege using message = 'only postgres and the service key may schedule calls of a URL', hint = 'Put it into a function that is SECURITY DEFINER, and schedule that.';
+              elsif target ->> 'url' !~* '^https?://[^/?#\\s]+[^\\s]*$' then
+                raise invalid_parameter_value using message = format('%s is no URL that can be called', quote_literal(left(target ->> 'url', 200))), hint = 'It begins with https:// or http://.';
+              elsif target ->> 'method' not in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS') then
+                raise invalid_parameter_value using message = format('method must be GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, not %s', quote_literal(left(target ->> 'method', 32)));
+              elsif jsonb_typeof(target -> 'headers') <> 'object' or exists (select from jsonb_each(target -> 'headers') as header where jsonb_typeof(header.value) <> 'string') then
+                raise invalid_parameter_value using message = 'headers must be a JSON object of texts, such as {"authorization": "Bearer x"}';
               end if;
             else
               raise invalid_parameter_value using message = 'a schedule needs one of: a function, SQL, a URL';
