@@ -37,12 +37,11 @@ export function withoutExtension(script: string, schema: string | null): string 
   return `do ${quoteText(body)}`;
 }
 
-const later = ['supabase_vault', 'pg_jsonschema', 'vector'];
 const never = ['pg_tle', 'postgis', 'pgroonga', 'plv8', 'timescaledb'];
 
 /** A word about an extension that the server does not have, or null. */
 export function absenceOf(extension: string): string | null {
-  if (later.includes(extension)) return `${extension} is not yet offered by Mainstay.`;
+  if (extension === 'vector') return 'vector needs pgvector on this server, or a superuser as the administrator of DATABASE_URL, since only a superuser makes types.';
   if (never.includes(extension)) return `${extension} needs compiled code that the embedded PostgreSQL does not have: use a server of yours that has it (DATABASE_URL).`;
   return null;
 }

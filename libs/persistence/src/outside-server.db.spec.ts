@@ -137,6 +137,24 @@ async function expectPlainObjects(server: Server): Promise<void> {
   await expect(asUser(server, 'cloud', 'app', (client) => client.query(`select extensions.http_get('http://x')`))).rejects.toMatchObject({ code: '0A000' });
 }
 
+/** What is more than functions: queues and schemas as plain objects, the vault from the start. */
+async function expectQueuesAndVault(server: Server): Promise<void> {
+  const home = mkdtempSync(join(folder, 'project-'));
+  mkdirSync(join(home, 'supabase/migrations'), { recursive: true });
+  writeFileSync(
+    join(home, 'supabase/migrations/2_b.sql'),
+    `create extension if not exists pgmq; create extension if not exists pgmq; create extension if not exists pg_jsonschema with schema extensions; create extension if not exists supabase_vault with schema vault;
+     create table checked (x jsonb check (jsonb_matches_schema('{"type": "object"}', x)));
+     select pgmq.create('tasks'), vault.create_secret('s3cret', 'name'); select pgmq.send('tasks', '{"n": 1}')`,
+  );
+  writeFileSync(join(home, 'supabase/migrations/1_a.sql'), 'select 1');
+  await migrateProject(settingsOf(server, 'cloud', 'app'), home, { sqlExtensions: readSqlExtensions(extensionsFolder()), trustedContrib });
+  await asUser(server, 'postgres', 'app', async (client) => {
+    expect((await client.query(`select (pgmq.pop('tasks')).message, (select decrypted_secret from vault.decrypted_secrets) as secret`)).rows).toEqual([{ message: { n: 1 }, secret: 's3cret' }]);
+    await expect(client.query(`insert into checked values ('1')`)).rejects.toMatchObject({ code: '23514' });
+  });
+}
+
 describe('PostgreSQL 18 by its URL', () => {
   let server: Server;
   beforeAll(async () => {
@@ -147,6 +165,7 @@ describe('PostgreSQL 18 by its URL', () => {
 
   it('its ordinary administrator does what can be done and names the rest, at every start', () => expectOrdinary(server));
   it('a project’s extensions of ours are made as plain objects there, and the rest of the file runs', () => expectPlainObjects(server));
+  it('so are queues and schemas, and the vault stands', () => expectQueuesAndVault(server));
 
   it('a superuser of another name leaves nothing to be desired, and creates contrib for the project', async () => {
     await asUser(server, 'provider', 'postgres', (client) => client.query('create database whole'));
@@ -154,6 +173,20 @@ describe('PostgreSQL 18 by its URL', () => {
     expect(await prepareDatabase(settings)).toEqual([]);
     expect(await migrate(settings)).toContain('The administrator made extension moddatetime, since only a superuser may.');
     expect(await asUser(server, 'provider', 'whole', async (client) => (await client.query(`select rolsuper, rolcanlogin from pg_roles where rolname = 'supabase_admin'`)).rows)).toEqual([{ rolsuper: false, rolcanlogin: false }]);
+  });
+
+  it('a superuser makes the types of vectors, an ordinary administrator cannot', async () => {
+    const home = mkdtempSync(join(folder, 'project-'));
+    mkdirSync(join(home, 'supabase/migrations'), { recursive: true });
+    writeFileSync(join(home, 'supabase/migrations/3_c.sql'), `create extension vector with schema extensions; create table v (e vector(2)); create index on v using hnsw (e vector_l2_ops) with (m = 16); insert into v values ('[1,2]')`);
+    const told: string[] = [];
+    const options = { tell: (sentence: string) => told.push(sentence), sqlExtensions: readSqlExtensions(extensionsFolder()), trustedContrib };
+    writeFileSync(join(home, 'supabase/migrations/1_a.sql'), 'select 1');
+    await migrateProject(settingsOf(server, 'provider', 'whole'), home, options);
+    expect(told).toContain('The administrator made what our extension vector would make, since only a superuser makes types.');
+    expect(await asUser(server, 'postgres', 'whole', async (client) => (await client.query(`select e <-> '[1,3]' as distance from v`)).rows)).toEqual([{ distance: 1 }]);
+    writeFileSync(join(home, 'supabase/migrations/2_b.sql'), 'select 1');
+    await expect(migrateProject(settingsOf(server, 'cloud', 'app'), home, options)).rejects.toThrow('vector needs pgvector on this server, or a superuser as the administrator of DATABASE_URL');
   });
 
   it('what an operator has set for a role stays', async () => {
@@ -182,6 +215,7 @@ describe15('PostgreSQL 15 by its URL', () => {
 
   it('its ordinary administrator does what can be done and names the rest, at every start', () => expectOrdinary(server));
   it('a project’s extensions of ours are made as plain objects there, and the rest of the file runs', () => expectPlainObjects(server));
+  it('so are queues and schemas, and the vault stands', () => expectQueuesAndVault(server));
 });
 
 describe15('PostgreSQL 15 whose superuser is postgres', () => {

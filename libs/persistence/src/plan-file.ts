@@ -43,5 +43,5 @@ export function countKept(statements: readonly FileStatement[], { groups, ownsTr
 }
 
 function isLonely({ kind }: FileStatement): boolean {
-  return kind.kind === 'alone' || kind.kind === 'unparsed';
+  return kind.kind === 'alone' || kind.kind === 'unparsed' || (kind.kind === 'vector index' && kind.isAlone);
 }

@@ -160,8 +160,8 @@ describe('a failing file', () => {
   });
 
   it('asks for an extension that is not offered, and is told so', async () => {
-    write({ 'migrations/1_a.sql': 'create extension if not exists pg_cron;' });
-    expect(await failure()).toContain('extension "pg_cron" is not available (0A000)\n  1 | create extension if not exists pg_cron;\nHint: pg_cron is not yet offered by Mainstay.');
+    write({ 'migrations/1_a.sql': 'create extension if not exists plv8;' });
+    expect(await failure()).toContain('extension "plv8" is not available (0A000)\n  1 | create extension if not exists plv8;\nHint: plv8 needs compiled code that the embedded PostgreSQL does not have');
   });
 
   it('cannot read rows with COPY FROM STDIN', async () => {

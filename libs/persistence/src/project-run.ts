@@ -109,18 +109,28 @@ export class ProjectRun {
   }
 
   /** What is sent instead of a statement that this server would refuse for no fault of the project's; null for most. */
-  private async replaceExtension({ kind }: FileStatement): Promise<string | null> {
+  private async replaceExtension({ kind, text }: FileStatement): Promise<string | null> {
+    if (kind.kind === 'vector index') return this.withoutOptions(text, kind.options);
     if (kind.kind !== 'create extension' && kind.kind !== 'comment on extension') return null;
     const server = await (this.server ??= readExtensions(this.client));
     const script = this.terms.sqlExtensions.get(kind.extension);
     const isMissing = script !== undefined && !server.available.has(kind.extension);
     if (kind.kind === 'comment on extension') return isMissing ? nothing : null;
+    if (isMissing && kind.extension === 'vector') return (await this.makeTypesAsAdministrator(script, kind.schema)) ? this.passOver('The administrator made what our extension vector would make, since only a superuser makes types.') : null;
     if (isMissing) {
       this.terms.tell(`The server cannot have our extension ${kind.extension}: CREATE EXTENSION is passed over, and what it would make is made.`);
       return withoutExtension(script, kind.schema);
     }
     const isOffered = this.terms.trustedContrib.includes(kind.extension) && server.untrusted.has(kind.extension);
     return isOffered && (await this.createAsAdministrator(kind.extension, kind.schema)) ? this.passOver(`The administrator made extension ${kind.extension}, since only a superuser may.`) : null;
+  }
+
+  /** Our vector indexes know no options; pgvector's own do. */
+  private async withoutOptions(text: string, [from, to]: readonly [number, number]): Promise<string | null> {
+    const server = await (this.server ??= readExtensions(this.client));
+    if (server.hasPgvector) return null;
+    this.terms.tell('An index of vectors is made without its options: here it makes no search faster, every row is looked at.');
+    return text.slice(0, from) + text.slice(to);
   }
 
   private passOver(sentence: string): string {
@@ -133,14 +143,30 @@ export class ProjectRun {
     return rows.length > 0;
   }
 
+  /** False where the administrator is no superuser: then PostgreSQL's own words are heard. */
+  private async makeTypesAsAdministrator(script: string, schema: string | null): Promise<boolean> {
+    return this.asAdministrator(async (admin) => {
+      const { rows } = await admin.query('select from pg_catalog.pg_roles where rolname = current_user and rolsuper');
+      if (rows.length === 0) return false;
+      await admin.query(withoutExtension(script, schema ?? 'public'));
+      return true;
+    });
+  }
+
   /** False where the administrator may not either, or the schema is yet to be made: then PostgreSQL's own words are heard. */
   private async createAsAdministrator(extension: string, schema: string | null): Promise<boolean> {
+    return this.asAdministrator(async (admin) => {
+      await admin.query(`create extension if not exists ${quoteName(extension)} with schema ${quoteName(schema ?? 'public')}`);
+      return true;
+    });
+  }
+
+  private async asAdministrator(work: (admin: pg.Client) => Promise<boolean>): Promise<boolean> {
     const admin = new pg.Client({ ...connectionOf(this.settings, null), options: '-c search_path=pg_catalog' });
     admin.on('error', () => {});
     await admin.connect();
     try {
-      await admin.query(`create extension if not exists ${quoteName(extension)} with schema ${quoteName(schema ?? 'public')}`);
-      return true;
+      return await work(admin);
     } catch (error) {
       if (!['42501', '3F000'].includes((error as { code?: string }).code ?? '')) throw error;
       return false;
@@ -158,18 +184,24 @@ function refuseCopy(path: string, sql: string, statements: readonly FileStatemen
 }
 
 function isAlone({ statements: [statement] }: Group): boolean {
-  return statement!.kind.kind === 'alone' || statement!.kind.kind === 'unparsed';
+  return statement!.kind.kind === 'alone' || statement!.kind.kind === 'unparsed' || (statement!.kind.kind === 'vector index' && statement!.kind.isAlone);
 }
 
 interface ServerExtensions {
   readonly available: ReadonlySet<string>;
   /** Those that this role may not create. */
   readonly untrusted: ReadonlySet<string>;
+  /** True if its extension vector is the compiled one. */
+  readonly hasPgvector: boolean;
 }
 
 async function readExtensions(client: pg.Client): Promise<ServerExtensions> {
-  const { rows } = await client.query<{ name: string; isUntrusted: boolean }>(`
-    select v.name, v.superuser and not v.trusted and not r.rolsuper as "isUntrusted"
+  const { rows } = await client.query<{ name: string; version: string; isUntrusted: boolean }>(`
+    select v.name, v.version, v.superuser and not v.trusted and not r.rolsuper as "isUntrusted"
     from pg_catalog.pg_available_extension_versions v, pg_catalog.pg_roles r where r.rolname = current_user`);
-  return { available: new Set(rows.map(({ name }) => name)), untrusted: new Set(rows.filter(({ isUntrusted }) => isUntrusted).map(({ name }) => name)) };
+  return {
+    available: new Set(rows.map(({ name }) => name)),
+    untrusted: new Set(rows.filter(({ isUntrusted }) => isUntrusted).map(({ name }) => name)),
+    hasPgvector: rows.some(({ name, version }) => name === 'vector' && !version.endsWith('-sql')),
+  };
 }

@@ -19,6 +19,18 @@ describe('an SQL file is split into statements', () => {
     for (const { text, offset } of statements) expect(sql.slice(offset, offset + text.length)).toBe(text);
   });
 
+  it.each([
+    ['create index on t using hnsw (v vector_l2_ops) with (m = 16, ef_construction = 64)', 'create index on t using hnsw (v vector_l2_ops) '],
+    [`-- é 🐘\ncreate index concurrently i on t using ivfflat (v) WITH (lists='100') where x = 'with (y)'`, `-- é 🐘\ncreate index concurrently i on t using ivfflat (v)  where x = 'with (y)'`],
+  ])('finds the options of a vector index: %s', async (sql, without) => {
+    for (const before of ['', "select 'ü';\n"]) {
+      const { kind, text } = (await splitStatements(before + sql)).at(-1)!;
+      if (kind.kind !== 'vector index') throw new Error(kind.kind);
+      expect(text.slice(0, kind.options[0]) + text.slice(kind.options[1])).toBe(without);
+      expect(kind.isAlone).toBe(sql.includes('concurrently'));
+    }
+  });
+
   it('knows where a statement begins below its comments, beyond letters of two and four bytes', async () => {
     const sql = `-- ünïcode 🐘\nselect '🐘';\n\n-- note\n  select oops`;
     const [, second] = await splitStatements(sql);

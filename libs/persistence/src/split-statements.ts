@@ -21,6 +21,8 @@ export type StatementKind =
   | { readonly kind: 'create extension'; readonly extension: string; readonly schema: string | null }
   | { readonly kind: 'comment on extension'; readonly extension: string }
   | { readonly kind: 'create role'; readonly role: string }
+  /** An index of pgvector's kinds that has options, and where they stand in `text`: from WITH to the bracket that closes them. */
+  | { readonly kind: 'vector index'; readonly isAlone: boolean; readonly options: readonly [number, number] }
   /** Its rows would have to come over the connection. */
   | { readonly kind: 'copy from stdin' }
   /** A whole file, because the parser does not know the language of it: PostgreSQL itself has to say what is wrong. */
@@ -69,19 +71,21 @@ function cut(bytes: Buffer, parsed: readonly Parsed[]): FileStatement[] {
     const piece = bytes.toString('utf8', from, to);
     const lead = /^[\s;]*/.exec(piece)![0].length;
     const begins = offset + bytes.toString('utf8', from, Math.max(from, stmt_location)).length;
-    const statement = { text: piece.slice(lead).trimEnd(), offset: offset + lead, begins, kind: kindOf(stmt) };
+    const text = piece.slice(lead).trimEnd();
+    const statement = { text, offset: offset + lead, begins, kind: kindOf(stmt, { text, bytesBefore: from + Buffer.byteLength(piece.slice(0, lead)) }) };
     from = to + 1;
     offset += piece.length + 1;
     return statement;
   });
 }
 
-function kindOf(stmt: Parsed['stmt']): StatementKind {
+function kindOf(stmt: Parsed['stmt'], piece: { readonly text: string; readonly bytesBefore: number }): StatementKind {
   const [name, node] = Object.entries(stmt)[0] as [string, Node];
   switch (name) {
     case 'TransactionStmt':
       return transactionKind(String(node['kind']));
     case 'IndexStmt':
+      return indexKind(node, piece);
     case 'DropStmt':
       return node['concurrent'] === true ? { kind: 'alone' } : { kind: 'plain' };
     case 'ReindexStmt':
@@ -105,6 +109,17 @@ function kindOf(stmt: Parsed['stmt']): StatementKind {
   }
 }
 
+/** The options are found by the parser's place of the first: it stands behind a bracket, and that behind WITH. */
+function indexKind(node: Node, { text, bytesBefore }: { readonly text: string; readonly bytesBefore: number }): StatementKind {
+  const isAlone = node['concurrent'] === true;
+  const first = node.options?.[0]?.DefElem.location;
+  if (!['hnsw', 'ivfflat'].includes(String(node['accessMethod'])) || first === undefined) return isAlone ? { kind: 'alone' } : { kind: 'plain' };
+  const at = Buffer.from(text).subarray(0, first - bytesBefore).toString().length;
+  const from = /with\s*\(\s*$/i.exec(text.slice(0, at))?.index;
+  const to = text.indexOf(')', at);
+  return from === undefined || to === -1 ? { kind: 'plain' } : { kind: 'vector index', isAlone, options: [from, to + 1] };
+}
+
 /** Savepoints live inside a transaction and change nothing about it. */
 function transactionKind(kind: string): StatementKind {
   if (/SAVEPOINT|RELEASE|ROLLBACK_TO/.test(kind)) return { kind: 'plain' };
@@ -120,5 +135,5 @@ interface Node {
 }
 
 interface Option {
-  readonly DefElem: { readonly defname: string; readonly arg?: { readonly String?: { readonly sval: string } } };
+  readonly DefElem: { readonly defname: string; readonly location?: number; readonly arg?: { readonly String?: { readonly sval: string } } };
 }
