@@ -1,6 +1,6 @@
 import type { ExportMaker, ImportsService, WebhookWork } from '@mainstay/automation';
 import type { Settings } from '@mainstay/config';
-import { asHouse, asWorker, enqueue, sweepAccounts, sweepJobs, sweepMessages, sweepRequests, type Database, type Transaction } from '@mainstay/persistence';
+import { asHouse, asWorker, enqueue, sweepAccounts, sweepJobs, sweepMessages, sweepRequests, sweepSlots, type Database, type Transaction } from '@mainstay/persistence';
 
 const sweptAtOnce = 5000;
 
@@ -21,14 +21,15 @@ export class Upkeep {
   }
 
   /** Deletes what is over and was kept long enough: the handler of `sweep-over`. */
-  async sweep(): Promise<Readonly<Record<'imports' | 'exports' | 'jobs' | 'idempotency_keys' | 'messages' | 'accounts' | 'webhooks' | 'requests', number>>> {
+  async sweep(): Promise<Readonly<Record<'imports' | 'exports' | 'jobs' | 'idempotency_keys' | 'messages' | 'accounts' | 'webhooks' | 'requests' | 'schedule_runs', number>>> {
     const imports = await this.imports.sweep();
     const exports = await this.exports.sweep();
     const messages = await this.sweepAll((tx) => sweepMessages(tx, this.settings.messageKeepSeconds, sweptAtOnce));
     const accounts = await this.sweepAll((tx) => sweepAccounts(tx, sweptAtOnce));
     const webhooks = await this.webhooks.sweep();
     const requests = await this.sweepAll((tx) => sweepRequests(tx, sweptAtOnce));
-    const swept = { imports, exports, jobs: 0, idempotency_keys: 0, messages, accounts, webhooks, requests };
+    const runs = await this.sweepAll((tx) => sweepSlots(tx, this.settings.jobKeepSeconds, sweptAtOnce));
+    const swept = { imports, exports, jobs: 0, idempotency_keys: 0, messages, accounts, webhooks, requests, schedule_runs: runs };
     for (;;) {
       const { jobs, keys } = await this.database.transaction(asWorker, (tx) => sweepJobs(tx, this.settings.jobKeepSeconds, sweptAtOnce));
       swept.jobs += jobs;

@@ -145,6 +145,8 @@ async function expectQueuesAndVault(server: Server): Promise<void> {
     join(home, 'supabase/migrations/2_b.sql'),
     `create extension if not exists pgmq; create extension if not exists pgmq; create extension if not exists pg_jsonschema with schema extensions; create extension if not exists supabase_vault with schema vault;
      create table checked (x jsonb check (jsonb_matches_schema('{"type": "object"}', x)));
+     create extension if not exists pg_cron with schema pg_catalog; create extension if not exists pg_cron with schema pg_catalog;
+     grant usage on schema cron to postgres; grant all privileges on all tables in schema cron to postgres; select cron.schedule('nightly', '0 3 * * *', 'select 1');
      select pgmq.create('tasks'), vault.create_secret('s3cret', 'name'); select pgmq.send('tasks', '{"n": 1}')`,
   );
   writeFileSync(join(home, 'supabase/migrations/1_a.sql'), 'select 1');
@@ -152,6 +154,7 @@ async function expectQueuesAndVault(server: Server): Promise<void> {
   await asUser(server, 'postgres', 'app', async (client) => {
     expect((await client.query(`select (pgmq.pop('tasks')).message, (select decrypted_secret from vault.decrypted_secrets) as secret`)).rows).toEqual([{ message: { n: 1 }, secret: 's3cret' }]);
     await expect(client.query(`insert into checked values ('1')`)).rejects.toMatchObject({ code: '23514' });
+    expect((await client.query('select jobname, username, active from cron.job')).rows).toEqual([{ jobname: 'nightly', username: 'postgres', active: true }]);
   });
 }
 
