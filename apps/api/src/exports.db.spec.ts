@@ -43,6 +43,7 @@ const schema = `
   revoke all on public.hidden from anon, authenticated;
   create view public.breaks_late as select id, case when id = 50000 then 1 / (id - 50000) else id end as n, repeat('x', 50) as pad from public.readings;
   create view public.breaks_first as select 1 / (id - id) as n from public.readings;
+  create view public.wide as select id, repeat('x', 1000) as pad from public.readings;
   create view public.slow as select id, pg_sleep(0.001)::text as nap, repeat('x', 2000) as pad from public.readings;
   analyze`;
 
@@ -253,7 +254,7 @@ describe('an export that is sent at once', () => {
   it('makes PostgreSQL wait for a slow reader, who is cut at last', async () => {
     const patient = await start({ MAINSTAY_STREAM_IDLE: '2' });
     try {
-      const answer = await ask('service', 'GET', '/exports/v1/readings?select=*,pad:place', { at: await patient.getUrl(), headers: { 'accept-encoding': 'identity' } });
+      const answer = await ask('service', 'GET', '/exports/v1/wide', { at: await patient.getUrl(), headers: { 'accept-encoding': 'identity' } });
       const reader = answer.body!.getReader();
       await reader.read();
       await sleep(500);
@@ -319,5 +320,303 @@ describe('an export that is sent at once', () => {
     } finally {
       await stop(small);
     }
+  });
+});
+
+interface Attempt {
+  readonly signal?: AbortSignal;
+  /** Called with each figure of progress. */
+  readonly onProgress?: () => void;
+  /** The attempt's process is gone: nothing of its end is written down. */
+  readonly dies?: boolean;
+}
+
+/** Runs an export's job once, as the engine does: claims it, carries it out, writes down how that ended. */
+async function runJob(id: string, { signal, onProgress, dies = false }: Attempt = {}): Promise<void> {
+  const token = randomUUID();
+  const [job] = await test.admin.rows<{ id: string; owner: string; role: string; claims: Claims; attempts: number }>(
+    `update mainstay_internal.jobs set state = 'running', attempts = attempts + 1, lease_token = $2, lease_until = now() + interval '1 minute', started_at = now()
+     where id = (select job_id from mainstay_internal.exports where id = $1) and (state = 'queued' or state = 'running') returning id, owner, role, claims, attempts`,
+    [id, token],
+  );
+  if (job === undefined) throw new Error('the job cannot be claimed');
+  const effects: ((tx: Transaction) => Promise<unknown>)[] = [];
+  const run: JobRun = {
+    ...job, jobId: job.id, attempt: job.attempts, session: { role: job.role, settings: {} }, signal: signal ?? new AbortController().signal,
+    assertLease: (tx) => assertLease(tx, { jobId: job.id, token }, 15), progress: () => onProgress?.(), completeBy: () => {}, finish: (effect) => void effects.push(effect),
+  };
+  const end = (tx: Pick<Transaction, 'rows'>, state: string, error: unknown): Promise<unknown> =>
+    tx.rows(`update mainstay_internal.jobs set state = $2, error = $3, lease_token = null, lease_until = null, finished_at = now() where id = $1 and lease_token = $4`, [job.id, state, JSON.stringify(error), token]);
+  try {
+    await maker.run(id, run);
+    if (dies) return;
+    await test.as('mainstay_worker', 1).transaction({ role: null, settings: {} }, async (tx) => {
+      for (const effect of effects) await effect(tx);
+      await end(tx, 'done', null);
+    });
+  } catch (error) {
+    if (!(error instanceof Fault) || dies) throw error;
+    await end(test.admin, 'failed', { code: error.code, message: error.message, details: error.details, hint: error.hint });
+  }
+}
+
+async function make(who: Who, path: string, body?: unknown): Promise<string> {
+  const answer = await ask(who, 'POST', `/exports/v1/${path}`, { body });
+  const { id, state, ...rest } = (await answer.json()) as { id: string; state: string };
+  expect({ status: answer.status, state, rest, location: answer.headers.get('location') }).toEqual({ status: 202, state: 'queued', rest: {}, location: `/exports/v1/${id}` });
+  return id;
+}
+
+async function look(who: Who, id: string): Promise<ShownExport> {
+  return (await (await ask(who, 'GET', `/exports/v1/${id}`)).json()) as ShownExport;
+}
+
+/** A link leads to where clients reach the API; here that is another port. */
+const here = (link: string): string => link.replace('http://placeholder.test', url);
+
+const fetchFile = (link: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Response> => fetch(here(link), { method, headers });
+
+const chunksOf = async (id: string): Promise<number> => (await test.admin.rows<{ n: number }>('select count(*)::int as n from mainstay_internal.export_chunks where export_id = $1', [id]))[0]!.n;
+
+describe('an export that a job makes', () => {
+  it('is a file that a link opens', async () => {
+    const id = await make('service', 'readings?select=id,place', { id: 'lte.50000', order: 'id' });
+    expect(await look('service', id)).toMatchObject({ collection: 'public.readings', query: 'select=id,place&id=lte.50000&order=id', format: 'csv', gzip: false, state: 'queued', rows: 0, percent: 0, file: null, error: null });
+    await runJob(id);
+    const shown = await look('service', id);
+    expect(shown).toMatchObject({ state: 'done', rows: 50_000, percent: 100, remaining_seconds: 0, error: null, is_expired: false, file: { name: 'readings.csv', media_type: 'text/csv; charset=utf-8', bytes: shown.bytes } });
+    const answer = await fetchFile(shown.file!.url);
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(shown.file!.sha256);
+    expect(bytes.toString()).toBe(await text('service', 'readings?select=id,place&id=lte.50000&order=id', { 'accept-encoding': 'identity' }));
+    expect(Object.fromEntries(answer.headers)).toMatchObject({ 'content-length': String(shown.bytes), 'accept-ranges': 'bytes', 'content-disposition': 'attachment; filename="readings.csv"', 'repr-digest': expect.stringMatching(/^sha-256=:.*:$/), 'x-content-type-options': 'nosniff' });
+  });
+
+  it('can be fetched in parts, and gone on with', async () => {
+    const id = await make('service', 'readings?limit=40000&order=id');
+    await runJob(id);
+    const { file } = await look('service', id);
+    const whole = Buffer.from(await (await fetchFile(file!.url)).arrayBuffer());
+    const size = whole.length;
+    expect(size).toBeGreaterThan(1024 * 1024);
+    const etag = (await fetchFile(file!.url, {}, 'HEAD')).headers.get('etag')!;
+    for (const [range, from, to] of [['bytes=0-0', 0, 1], ['bytes=1048570-1048590', 1_048_570, 1_048_591], [`bytes=${size - 5}-`, size - 5, size], ['bytes=-7', size - 7, size], [`bytes=100-${size * 2}`, 100, size]] as const) {
+      const answer = await fetchFile(file!.url, { range });
+      expect([answer.status, answer.headers.get('content-range'), Buffer.from(await answer.arrayBuffer()).equals(whole.subarray(from, to))]).toEqual([206, `bytes ${from}-${to - 1}/${size}`, true]);
+    }
+    for (const range of ['bytes=5-3', 'bytes=0-1,4-5', 'lines=1-2', 'bytes=-']) expect((await fetchFile(file!.url, { range })).status).toBe(200);
+    const outside = await fetchFile(file!.url, { range: `bytes=${size}-` });
+    expect([outside.status, outside.headers.get('content-range'), await outside.json()]).toEqual([416, `bytes */${size}`, expect.objectContaining({ code: 'range_not_satisfiable' })]);
+    expect((await fetchFile(file!.url, { range: 'bytes=0-9', 'if-range': etag })).status).toBe(206);
+    expect((await fetchFile(file!.url, { range: 'bytes=0-9', 'if-range': '"another"' })).status).toBe(200);
+    expect((await fetchFile(file!.url, { 'if-none-match': etag })).status).toBe(304);
+    const head = await fetchFile(file!.url, {}, 'HEAD');
+    expect([head.status, head.headers.get('content-length'), head.headers.get('accept-ranges'), await head.text()]).toEqual([200, String(size), 'bytes', '']);
+  });
+
+  it('opens to no link that we did not make, nor to one that is over', async () => {
+    const id = await make('anna', 'notes');
+    const other = await make('anna', 'notes');
+    await runJob(id);
+    await runJob(other);
+    const link = here((await look('anna', id)).file!.url);
+    const expect403 = async (changed: string, code: string): Promise<void> => {
+      const answer = await fetch(changed);
+      expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([403, code]);
+    };
+    expect((await fetch(link)).status).toBe(200);
+    await expect403(link.replace(/expires=(\d+)/, (_, s: string) => `expires=${Number(s) + 1}`), 'link_not_valid');
+    await expect403(link.replace(/signature=./, (s) => `signature=${s.endsWith('A') ? 'B' : 'A'}`), 'link_not_valid');
+    await expect403(link.replace(id, other), 'link_not_valid');
+    await expect403(link.split('?')[0]!, 'link_not_valid');
+    const now = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_700_000);
+    try {
+      await expect403(link, 'link_expired');
+    } finally {
+      now.mockRestore();
+    }
+  });
+
+  it('has the rows that its caller sees, and is theirs alone', async () => {
+    const id = await make('bert', 'notes', { select: 'id,body', format: 'ndjson' });
+    await runJob(id);
+    expect(await (await fetchFile((await look('bert', id)).file!.url)).text()).toBe('{"id":2,"body":"theirs"}\n');
+    expect([(await ask('anna', 'GET', `/exports/v1/${id}`)).status, (await ask('guest', 'GET', `/exports/v1/${id}`)).status]).toEqual([404, 401]);
+    expect((await ask('anna', 'DELETE', `/exports/v1/${id}`)).status).toBe(404);
+    expect((await ask('guest', 'POST', '/exports/v1/notes')).status).toBe(401);
+    const listed = async (who: Who): Promise<string[]> => ((await (await ask(who, 'GET', '/exports/v1?limit=500')).json()) as ShownExport[]).map((one) => one.id);
+    expect([(await listed('anna')).includes(id), (await listed('bert')).includes(id), (await listed('service')).includes(id)]).toEqual([false, true, true]);
+    const [newest] = (await (await ask('bert', 'GET', '/exports/v1?limit=1&state=done')).json()) as ShownExport[];
+    expect(newest!.id).toBe(id);
+    expect((await ask('bert', 'GET', '/exports/v1?state=finished')).status).toBe(400);
+  });
+
+  it.each<[string, object, number, string]>([
+    ['books', { select: 'titel' }, 400, 'column_unknown'],
+    ['books', { format: 'exel' }, 400, 'format_unknown'],
+    ['books', { limit: { a: 1 } }, 400, 'body_not_valid'],
+    ['books', [1], 400, 'body_not_valid'],
+    ['boks', {}, 404, 'collection_not_found'],
+    ['hidden', {}, 403, '42501'],
+  ])('%s %j is refused before there is a job', async (collection, body, status, code) => {
+    const answer = await ask('anna', 'POST', `/exports/v1/${collection}`, { body });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
+  });
+
+  it('is asked for once under one Idempotency-Key', async () => {
+    const headers = { 'idempotency-key': randomUUID() };
+    const first = await ask('anna', 'POST', '/exports/v1/notes', { headers });
+    const second = await ask('anna', 'POST', '/exports/v1/notes', { headers });
+    expect([await second.text(), second.headers.get('idempotency-replayed')]).toEqual([await first.text(), 'true']);
+  });
+
+  it('is whole, whichever attempt makes it: a worker that died leaves nothing of its own in it', async () => {
+    const id = await make('service', 'readings?select=id,place&order=id');
+    // The first attempt is killed after some pieces.
+    const killed = new AbortController();
+    let progress = 0;
+    await expect(runJob(id, { signal: killed.signal, dies: true, onProgress: () => (progress += 1) > 3 && killed.abort(new Error('killed')) })).rejects.toThrow('killed');
+    // Rows come and go between the attempts: the file is of one moment.
+    await test.admin.rows(`insert into public.readings (id, place) values (0, 'late')`);
+    try {
+      await runJob(id);
+      const { file, rows } = await look('service', id);
+      const lines = (await (await fetchFile(file!.url)).text()).split('\n');
+      expect([rows, lines.length, lines[1]]).toEqual([60_001, 60_003, '0,late']);
+      expect(await test.admin.rows('select distinct attempt from mainstay_internal.export_chunks where export_id = $1', [id])).toEqual([{ attempt: 2 }]);
+    } finally {
+      await test.admin.rows('delete from public.readings where id = 0');
+    }
+  });
+
+  it('that two attempts make at once is the later one’s', async () => {
+    const id = await make('service', 'slow?select=id,pad&limit=1200');
+    const first = runJob(id, { dies: true });
+    const lost = expect(first).rejects.toThrow(/no longer held/);
+    await until(async () => (await chunksOf(id)) > 0);
+    await runJob(id);
+    await lost;
+    expect(await look('service', id)).toMatchObject({ state: 'done', rows: 1200 });
+    expect((await (await fetchFile((await look('service', id)).file!.url)).text()).match(/\n/g)).toHaveLength(1201);
+  });
+
+  it('leaves nothing when it is cancelled', async () => {
+    const id = await make('anna', 'slow?select=id,pad&limit=20000');
+    const stopped = new AbortController();
+    const running = runJob(id, { signal: stopped.signal, dies: true });
+    const ended = expect(running).rejects.toThrow();
+    await until(async () => (await chunksOf(id)) > 0);
+    expect(await (await ask('anna', 'POST', `/exports/v1/${id}/cancel`)).json()).toMatchObject({ id, state: 'cancelled', rows: 0, bytes: 0, file: null, error: { code: 'export_cancelled' } });
+    await ended;
+    expect(await chunksOf(id)).toBe(0);
+    const again = await ask('anna', 'POST', `/exports/v1/${id}/cancel`);
+    expect(again.status).toBe(200);
+  });
+
+  it('is deleted with its file', async () => {
+    const id = await make('anna', 'notes');
+    await runJob(id);
+    const link = (await look('anna', id)).file!.url;
+    expect((await ask('anna', 'DELETE', `/exports/v1/${id}`)).status).toBe(204);
+    expect([(await ask('anna', 'GET', `/exports/v1/${id}`)).status, (await fetchFile(link)).status, await chunksOf(id)]).toEqual([404, 410, 0]);
+    expect((await ask('anna', 'POST', `/exports/v1/${id}/cancel`)).status).toBe(404);
+  });
+
+  it('that fails says why, and keeps nothing', async () => {
+    const id = await make('service', 'breaks_late');
+    await runJob(id);
+    expect(await look('service', id)).toMatchObject({ state: 'failed', file: null, rows: 0, bytes: 0, error: { code: '22012', message: 'division by zero' } });
+    expect(await chunksOf(id)).toBe(0);
+  });
+
+  it('is kept for a time, and then only its record', async () => {
+    const id = await make('anna', 'notes');
+    await runJob(id);
+    const link = (await look('anna', id)).file!.url;
+    await test.admin.rows(`update mainstay_internal.exports set expires_at = now() - interval '1 second' where id = $1`, [id]);
+    expect([await look('anna', id), (await fetchFile(link)).status]).toMatchObject([{ state: 'done', file: null, is_expired: true, rows: 2 }, 410]);
+    await maker.sweep();
+    expect([await chunksOf(id), (await look('anna', id)).state]).toEqual([0, 'done']);
+    await test.admin.rows(`update mainstay_internal.exports set finished_at = now() - interval '1 year' where id = $1`, [id]);
+    await maker.sweep();
+    expect((await ask('anna', 'GET', `/exports/v1/${id}`)).status).toBe(404);
+  });
+
+  it('fits into what its owner may have kept', async () => {
+    const small = await start({ MAINSTAY_EXPORT_QUOTA: '1000' });
+    const tight = new ExportMaker(test.as('mainstay_worker', 4), settings);
+    const wide = maker;
+    try {
+      maker = tight;
+      const id = await make('bert', 'readings?limit=1000');
+      await runJob(id);
+      expect(await look('bert', id)).toMatchObject({ state: 'failed', error: { code: 'quota_used_up' } });
+      maker = wide;
+      await runJob(await make('bert', 'readings?limit=1000'));
+      const refused = await ask('bert', 'POST', '/exports/v1/readings', { at: await small.getUrl() });
+      expect([refused.status, ((await refused.json()) as { code: string }).code]).toEqual([413, 'quota_used_up']);
+    } finally {
+      maker = wide;
+      await tight.close();
+      await stop(small);
+    }
+  });
+
+  it('ends with the account that asked for it', async () => {
+    await test.admin.rows(`insert into auth.users (id, email) values ($1, 'anna@example.com') on conflict do nothing`, [anna]);
+    const id = await make('anna', 'notes');
+    await runJob(id);
+    const link = (await look('anna', id)).file!.url;
+    expect((await fetchFile(link)).status).toBe(200);
+    await test.admin.rows(`update auth.users set banned_until = now() + interval '1 hour' where id = $1`, [anna]);
+    const answer = await fetchFile(link);
+    expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code: 'link_owner_gone', details: 'It was banned.' })]);
+    await test.admin.rows('delete from auth.users where id = $1', [anna]);
+  });
+});
+
+describe('an export that SQL asks for', () => {
+  const asAnna = { role: 'authenticated', settings: { 'request.jwt.claims': JSON.stringify({ sub: anna, role: 'authenticated' }) } };
+  const ask = (session: { role: string; settings: Record<string, string> }, call: string): Promise<string> =>
+    test.admin.transaction(session, async (tx) => (await tx.rows<{ id: string }>(`select ${call} as id`))[0]!.id);
+
+  it('is made as whoever called the function', async () => {
+    const id = await ask(asAnna, `mainstay.export('notes', 'select=id,body&order=id&gzip=true', 'ndjson')`);
+    expect(await look('anna', id)).toMatchObject({ collection: 'public.notes', state: 'queued', format: 'ndjson' });
+    await runJob(id);
+    const shown = await look('anna', id);
+    expect(shown).toMatchObject({ state: 'done', rows: 2, gzip: true, query: 'select=id,body&order=id', file: { name: 'notes.ndjson.gz', media_type: 'application/gzip' } });
+    expect(gunzipSync(await (await fetchFile(shown.file!.url)).arrayBuffer()).toString()).toBe('{"id":1,"body":"mine"}\n{"id":3,"body":"=1+1"}\n');
+    const seen = await test.admin.transaction(asAnna, (tx) => tx.rows(`select id, state, rows::int, owner from mainstay.exports order by id desc limit 1`));
+    expect(seen).toEqual([{ id, state: 'done', rows: 2, owner: anna }]);
+    const others = await test.admin.transaction({ role: 'authenticated', settings: { 'request.jwt.claims': JSON.stringify({ sub: bert, role: 'authenticated' }) } }, (tx) => tx.rows(`select from mainstay.exports where id = $1`, [id]));
+    expect(others).toEqual([]);
+  });
+
+  it('of postgres runs as postgres, which no worker’s login may become', async () => {
+    await test.admin.transaction({ role: 'postgres', settings: {} }, async (tx) => {
+      await tx.rows('create table public.own_things (id int)');
+      await tx.rows('insert into public.own_things values (7)');
+      await tx.rows('revoke all on public.own_things from anon, authenticated, service_role');
+    });
+    const id = await ask({ role: 'postgres', settings: {} }, `mainstay.export('public.own_things')`);
+    await runJob(id);
+    const { state, file } = await look('service', id);
+    expect([state, await (await fetchFile(file!.url)).text()]).toEqual(['done', 'id\n7\n']);
+  });
+
+  it('says what is wrong with it, at once or as the export’s error', async () => {
+    await expect(ask(asAnna, `mainstay.export('nothing')`)).rejects.toThrow('there is no collection public.nothing');
+    await expect(ask(asAnna, `mainstay.export('notes', '', 'exel')`)).rejects.toThrow(`there is no format 'exel'`);
+    await expect(ask({ role: 'anon', settings: {} }, `mainstay.export('notes')`)).rejects.toThrow('permission denied');
+    const id = await ask(asAnna, `mainstay.export('notes', 'select=boddy')`);
+    await runJob(id);
+    expect(await look('anna', id)).toMatchObject({ state: 'failed', error: { code: 'column_unknown', message: '"boddy" is no field of "public.notes"; did you mean "body"?' } });
+    const hidden = await ask(asAnna, `mainstay.export('hidden')`);
+    await runJob(hidden);
+    expect(await look('anna', hidden)).toMatchObject({ state: 'failed', error: { code: '42501' } });
+    const inside = await ask(asAnna, `mainstay.export('mainstay_internal.jobs')`);
+    await runJob(inside);
+    expect(await look('anna', inside)).toMatchObject({ state: 'failed', error: { code: 'PGRST106' } });
   });
 });

@@ -66,8 +66,8 @@ function readKept(text: string): KeptExport {
 /** Asks for an export: it and its job exist from the commit on, both or neither. Gives its id. */
 export async function createExport(tx: Transaction, caller: Caller, { schema, name, query, format, terms, rowsEstimated }: ExportDraft): Promise<string> {
   const [made] = await tx.rows<{ id: string }>(
-    `insert into mainstay_internal.exports (owner, collection_schema, collection_name, query, format, options, rows_estimated) values ($1, $2, $3, $4, $5, $6, $7) returning id`,
-    [ownerOf(caller), schema, name, query, format, JSON.stringify(terms), rowsEstimated],
+    `insert into mainstay_internal.exports (owner, role, collection_schema, collection_name, query, format, options, rows_estimated) values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+    [ownerOf(caller), caller.role, schema, name, query, format, JSON.stringify(terms), rowsEstimated],
   );
   const { id } = made!;
   const jobId = await enqueue(tx, 'export-rows', { exportId: id }, actingAs(caller));
@@ -126,16 +126,16 @@ export async function openExport(database: Database, id: string): Promise<KeptEx
   return row === undefined ? null : readKept(row.kept);
 }
 
-/** Begins the file anew as this attempt; false when a later one has it, or nobody wants it any more. */
-export async function beginAttempt(database: Database, id: string, attempt: number): Promise<boolean> {
+/** Begins the file anew as this attempt, in the given way; false when a later one has it, or nobody wants it any more. */
+export async function beginAttempt(database: Database, id: string, attempt: number, { query, terms }: Pick<ExportDraft, 'query' | 'terms'>): Promise<boolean> {
   const begun = await database.rows(
     `with mine as (
-       update mainstay_internal.exports set attempt = $2, rows_written = 0, bytes_written = 0, bytes_kept = 0 where id = $1 and state = 'running' and attempt <= $2 returning id
+       update mainstay_internal.exports set attempt = $2, rows_written = 0, bytes_written = 0, bytes_kept = 0, query = $3, options = $4 where id = $1 and state = 'running' and attempt <= $2 returning id
      ), old as (
        delete from mainstay_internal.export_chunks using mine where export_id = mine.id returning 1
      )
      select id from mine`,
-    [id, attempt],
+    [id, attempt, query, JSON.stringify(terms)],
   );
   return begun.length > 0;
 }

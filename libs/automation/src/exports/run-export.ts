@@ -4,6 +4,7 @@ import { addExportChunk, beginAttempt, exportChunkBytes, LeaseLost, openExport, 
 import type { JobRun } from '@mainstay/queue';
 import { readAsTable, type Known, type TableRead } from '@mainstay/rest';
 import { exportFault } from './export-faults.ts';
+import { parseExportOptions, type ExportOptions } from './export-options.ts';
 import { asExportFault, estimateRows, exportSession, openRead, writeFile } from './export-rows.ts';
 import type { FilePiece } from './packed.ts';
 
@@ -41,12 +42,13 @@ export async function runExport({ database, readersOf, known }: ExportRooms, ter
   if (run.role !== 'postgres' && !(await workerMayBecome(database, run.role))) {
     throw exportFault('role_cannot_export', { message: `A worker cannot act as ${run.role}`, hint: `Grant "${run.role}" to mainstay_worker.` });
   }
-  const read = readAsTable({ schema: kept.schema, name: kept.name, query: kept.query, maxRows: null }, caller, await known());
-  if (!(await beginAttempt(database, exportId, run.attempt))) throw new LeaseLost(run.jobId);
+  const options = optionsOf(kept);
+  const read = readAsTable({ schema: kept.schema, name: kept.name, query: options.query, maxRows: null }, caller, await known());
+  if (!(await beginAttempt(database, exportId, run.attempt, options))) throw new LeaseLost(run.jobId);
   const expiry = new AbortController();
   const timer = setTimeout(() => expiry.abort(tookTooLong(terms)), terms.maxSeconds * 1000);
   try {
-    return await new FileMaker(database, terms, kept, run).make(readersOf(run.role), read, AbortSignal.any([run.signal, expiry.signal]));
+    return await new FileMaker(database, terms, { ...kept, ...options }, run).make(readersOf(run.role), read, AbortSignal.any([run.signal, expiry.signal]));
   } catch (error) {
     // What was interrupted failed because of that, whatever it says.
     run.signal.throwIfAborted();
@@ -55,6 +57,11 @@ export async function runExport({ database, readersOf, known }: ExportRooms, ter
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** How it is written down. What is asked for in SQL has its options in its query still. */
+function optionsOf({ query, format, terms }: KeptExport): ExportOptions {
+  return Object.keys(terms).length > 0 ? { query, format, terms } : parseExportOptions(`format=${format}&${query}`);
 }
 
 /** Who asked, as the job keeps them. */

@@ -50,7 +50,7 @@ export function showExport(kept: KeptExport, linkTo: LinkTo): ShownExport {
     collection: `${kept.schema}.${kept.name}`,
     query: kept.query,
     format: kept.format,
-    gzip: kept.terms.isGzip,
+    gzip: kept.terms.isGzip === true,
     state: kept.state,
     rows: kept.rowsWritten,
     rows_estimated: kept.rowsEstimated,

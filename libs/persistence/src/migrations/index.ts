@@ -27,6 +27,7 @@ import { scheduleTables } from './0061-schedules.ts';
 import { scheduleFunctions } from './0062-schedule-functions.ts';
 import { vault } from './0064-vault.ts';
 import { exportTables } from './0066-exports.ts';
+import { exportFunctions } from './0067-export-functions.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
