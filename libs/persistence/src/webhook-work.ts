@@ -3,10 +3,16 @@ import type { ActingAs } from './enqueue.ts';
 import { asHouse, enqueue } from './enqueue.ts';
 import { asEngine, type JobError } from './jobs.ts';
 import { partsText, type EventParts } from './webhook-deliveries.ts';
-import type { Transaction } from './statement.ts';
+import type { Result, Session, Statement, Transaction } from './statement.ts';
 
 /** The channel on which feeders learn of new events. */
 export const eventsChannel = 'mainstay_events';
+
+/**
+ * As the worker's own login, for deliveries: each statement steps through an index in its order and stops soon. Where a backlog has
+ * just been written and nothing is known of it yet, PostgreSQL would take all of it and sort.
+ */
+export const asDeliverer: Session = { role: null, settings: { ...asEngine.settings, enable_bitmapscan: 'off' } };
 
 /** An endpoint as whoever delivers to it needs it. */
 export interface EndpointAtWork {
@@ -91,11 +97,11 @@ export interface Room {
  * @param chance from 0 to 1: with which row that begins
  */
 export async function takeDue(tx: Transaction, endpointNo: number, room: Room, chance: number): Promise<DueDelivery[]> {
-  const values = [endpointNo, room.underWay, room.rowsUnderWay, room.places, room.bytes];
-  const rows = await tx.rows<DueDelivery & { seen: number }>(dueText, values);
-  const due = rows.filter(({ eventId }) => eventId !== null);
-  if (rows[0]!.seen < room.places * 4 || due.length * 2 >= room.places) return due;
-  const from = (start: bigint): Promise<DueDelivery[]> => tx.rows<DueDelivery>(dueByRowText, [...values, String(start)]);
+  const values = [String(endpointNo), arrayOf(room.underWay), arrayOf(room.rowsUnderWay), String(room.places), String(room.bytes)];
+  const rows = await prepared(tx, { name: 'take_due_deliveries', text: dueText, values });
+  const due = rows.flatMap((row) => (row[0] === null ? [] : [dueDelivery(row)]));
+  if (Number(rows[0]![12]) < room.places * 4 || due.length * 2 >= room.places) return due;
+  const from = async (start: bigint): Promise<DueDelivery[]> => (await prepared(tx, { name: 'take_due_by_row', text: dueByRowText, values: [...values, String(start)] })).map(dueDelivery);
   const [least, most] = [-(2n ** 63n), 2n ** 63n - 1n];
   const there = await from(least + BigInt(Math.floor(chance * 2 ** 53)) * ((most - least) / 2n ** 53n));
   const byRow = there.length > 0 ? there : await from(least);
@@ -103,18 +109,31 @@ export async function takeDue(tx: Transaction, endpointNo: number, room: Room, c
   return [...due, ...byRow.filter(({ eventId }) => !known.has(eventId))].slice(0, room.places);
 }
 
+/** Planned once for each connection: to plan it takes longer than to run it. */
+async function prepared(tx: Transaction, statement: Statement): Promise<Result['rows']> {
+  return (await tx.runAs({ role: null, settings: {} }, statement)).rows;
+}
+
+function arrayOf(numbers: readonly string[]): string {
+  return `{${numbers.join(',')}}`;
+}
+
+function dueDelivery([eventId, rowKey, attempts, type, at, schema, table, operation, record, oldRecord, data]: Result['rows'][number]): DueDelivery {
+  return { eventId: eventId!, rowKey: rowKey!, attempts: Number(attempts), type: type!, at: at!, schema: schema!, table: table!, operation: operation!, record: record!, oldRecord: oldRecord!, data: data! };
+}
+
 const fields = `free.event_id as "eventId", free.row_key as "rowKey", free.attempts, ${partsText}`;
 
 const dueText = `
   with page as materialized (
     select event_id, row_key, attempts, next_at from mainstay_internal.webhook_deliveries
-    where endpoint_no = $1 and state = 'queued' and next_at <= clock_timestamp() and event_id <> all ($2::int8[])
+    where endpoint_no = $1::int4 and state = 'queued' and next_at <= now() and event_id <> all ($2::int8[])
     order by next_at, event_id limit $4::int4 * 4
   ),
   free as materialized (
     select * from page where row_key is null or (row_key <> all ($3::int8[]) and not exists (
       select from mainstay_internal.webhook_deliveries before
-      where before.endpoint_no = $1 and before.state = 'queued' and before.row_key = page.row_key and before.event_id < page.event_id))
+      where before.endpoint_no = $1::int4 and before.state = 'queued' and before.row_key = page.row_key and before.event_id < page.event_id))
     order by next_at, event_id limit $4::int4
   ),
   sized as (
@@ -128,17 +147,17 @@ const dueText = `
 // A step through the index for each row that has anything waiting.
 const dueByRowText = `
   with recursive rows (row_key) as (
-    (select row_key from mainstay_internal.webhook_deliveries where endpoint_no = $1 and state = 'queued' and row_key is not null and row_key >= $6::int8 order by row_key limit 1)
+    (select row_key from mainstay_internal.webhook_deliveries where endpoint_no = $1::int4 and state = 'queued' and row_key is not null and row_key >= $6::int8 order by row_key limit 1)
     union all
-    select (select next.row_key from mainstay_internal.webhook_deliveries next where next.endpoint_no = $1 and next.state = 'queued' and next.row_key > rows.row_key order by next.row_key limit 1)
+    select (select next.row_key from mainstay_internal.webhook_deliveries next where next.endpoint_no = $1::int4 and next.state = 'queued' and next.row_key > rows.row_key order by next.row_key limit 1)
     from rows where rows.row_key is not null
   ),
   free as materialized (
     select first.* from rows cross join lateral (
       select event_id, row_key, attempts, next_at from mainstay_internal.webhook_deliveries
-      where endpoint_no = $1 and state = 'queued' and webhook_deliveries.row_key = rows.row_key order by event_id limit 1
+      where endpoint_no = $1::int4 and state = 'queued' and webhook_deliveries.row_key = rows.row_key order by event_id limit 1
     ) as first
-    where rows.row_key is not null and first.next_at <= clock_timestamp() and first.row_key <> all ($3::int8[]) and first.event_id <> all ($2::int8[])
+    where rows.row_key is not null and first.next_at <= now() and first.row_key <> all ($3::int8[]) and first.event_id <> all ($2::int8[])
     limit $4::int4
   ),
   sized as (
@@ -151,7 +170,7 @@ const dueByRowText = `
 /** Writes down how a number of tries went, in one statement. */
 export async function settleDeliveries(tx: Transaction, endpointNo: number, settled: readonly Settled[]): Promise<void> {
   if (settled.length === 0) return;
-  await tx.rows(settleText, [endpointNo, JSON.stringify(settled)]);
+  await prepared(tx, { name: 'settle_deliveries', text: settleText, values: [String(endpointNo), JSON.stringify(settled)] });
 }
 
 const settleText = `
@@ -161,19 +180,24 @@ const settleText = `
   ),
   logged as (
     insert into mainstay_internal.webhook_attempts (event_id, endpoint_no, number, at, ms, url, request_headers, status, answer_headers, answer_body, is_cut, error)
-    select "eventId", $1, attempts, at, ms, url, "requestHeaders", status, "answerHeaders", decode("answerBody", 'base64'), "isCut", error from settled
+    select "eventId", $1::int4, attempts, at, ms, url, "requestHeaders", status, "answerHeaders", decode("answerBody", 'base64'), "isCut", error from settled
   )
   update mainstay_internal.webhook_deliveries deliveries
   set state = settled.state, attempts = settled.attempts, last_status = settled.status, last_error = settled.error ->> 'code',
     next_at = case when settled.state = 'queued' then clock_timestamp() + make_interval(secs => settled."afterSeconds") else next_at end,
     finished_at = case when settled.state <> 'queued' then clock_timestamp() end
-  from settled where event_id = any (array(select "eventId" from settled)) and event_id = settled."eventId" and endpoint_no = $1 and deliveries.state = 'queued'`;
+  from settled where event_id = any (array(select "eventId" from settled)) and event_id = settled."eventId"
+    and endpoint_no = $1::int4
+    -- Written so that no index of what waits can serve: of a backlog that was just written nothing is known yet, and all of it would be read.
+    and deliveries.state || '' = 'queued'`;
 
 /** Writes down how the endpoint is: the breaker opens, for longer each time, and closes with the first that gets through. */
 export async function settleHealth(tx: Transaction, endpointNo: number, { hasSuccess, failures, restSeconds, gone }: Health, breaker: BreakerTerms): Promise<void> {
   await tx.rows(
-    `with now_failing as (select no, case when $2::boolean then $3::int else failures + $3::int end as failures, case when $2::boolean then 0 else openings end as openings from mainstay_internal.webhook_endpoints where no = $1 for update),
-     judged as (select *, $5::int > 0 and $3::int > 0 and (failures >= $5::int or openings > 0) as is_opening from now_failing)
+    `with now_failing as (select no, case when $2::boolean then $3::int else failures + $3::int end as failures, case when $2::boolean then 0 else openings end as openings,
+       coalesce(rests_until <= clock_timestamp(), true) as is_awake from mainstay_internal.webhook_endpoints where no = $1 for update),
+     -- What was under way when it opened makes no rest longer.
+     judged as (select *, is_awake and $5::int > 0 and $3::int > 0 and (failures >= $5::int or openings > 0) as is_opening from now_failing)
      update mainstay_internal.webhook_endpoints endpoints
      set failures = judged.failures, openings = judged.openings + case when is_opening then 1 else 0 end,
        rests_until = case
@@ -195,7 +219,7 @@ export async function sayFeederAsleep(database: Database, isAsleep: boolean): Pr
 
 /** Whether a feeder would find anything to do now; one round trip, since it looks often. Else says how soon it will, null for never. */
 export async function hasFeed(database: Database): Promise<{ readonly isNow: boolean; readonly nextSeconds: number | null }> {
-  const { rows } = await database.once(asEngine, { name: 'has_webhook_feed', text: hasFeedText, values: [] });
+  const { rows } = await database.once(asDeliverer, { name: 'has_webhook_feed', text: hasFeedText, values: [] });
   const [isNow, nextSeconds] = rows[0]!;
   return { isNow: isNow === 't', nextSeconds: nextSeconds === null ? null : Number(nextSeconds) };
 }

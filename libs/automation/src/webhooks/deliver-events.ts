@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { OutwardFailure, OutwardRefusal, retryAfterSecondsOf, signWebhook, type Outward, type OutwardAnswer } from '@mainstay/outward';
 import {
-  asEngine, findEndpointAtWork, isConnectionError, rebuildWatchesOf, settleDeliveries, settleHealth, takeDue,
+  asDeliverer, findEndpointAtWork, isConnectionError, rebuildWatchesOf, settleDeliveries, settleHealth, takeDue,
   type BreakerTerms, type Database, type DueDelivery, type EndpointAtWork, type JobError, type Sealing, type Settled, type Transaction,
 } from '@mainstay/persistence';
 import type { JobRun, Log } from '@mainstay/queue';
@@ -257,14 +257,14 @@ class EndpointRun {
 
   private async disabled(reason: JobError): Promise<void> {
     this.log.warn({ endpoint: this.endpointId, code: reason.code }, 'webhook endpoint disabled');
-    await this.database.transaction(asEngine, (tx) => rebuildWatchesOf(tx, this.endpointId)).catch((error: Error) => this.log.warn({ endpoint: this.endpointId, error: error.message }, 'triggers of a disabled endpoint not made anew'));
+    await this.database.transaction(asDeliverer, (tx) => rebuildWatchesOf(tx, this.endpointId)).catch((error: Error) => this.log.warn({ endpoint: this.endpointId, error: error.message }, 'triggers of a disabled endpoint not made anew'));
   }
 
   /** While the database is away, what was settled is kept as long as the job is ours: else it would all be sent again. */
   private async persistently<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await this.database.transaction(asEngine, work);
+        return await this.database.transaction(asDeliverer, work);
       } catch (error) {
         if (!isConnectionError(error) || this.job.signal.aborted) throw error;
         await pause(againMs);

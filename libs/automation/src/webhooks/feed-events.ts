@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { asEngine, feedEndpoints, hasFeed, sayFeederAsleep, takeBreaks, tryLock, type Database } from '@mainstay/persistence';
+import { asDeliverer, feedEndpoints, hasFeed, sayFeederAsleep, takeBreaks, tryLock, type Database } from '@mainstay/persistence';
 import type { Log } from '@mainstay/queue';
 
 const pollMs = 1000;
@@ -76,7 +76,7 @@ export class EventFeeder {
   }
 
   private async feed(): Promise<void> {
-    await this.database.transaction(asEngine, async (tx) => {
+    await this.database.transaction(asDeliverer, async (tx) => {
       if (!(await tryLock(tx, 'webhook feeder'))) return;
       const broken = await takeBreaks(tx);
       for (const { subscriptionId, sqlstate, message } of broken) this.log.warn({ subscription: subscriptionId, sqlstate, error: message }, 'webhook filter could not be evaluated');
