@@ -1,9 +1,10 @@
-// `npm run bench [-- memory rest imports jobs sign-in webhooks]`: measures, and writes what it measured into docs/benchmarks.md.
+// `npm run bench [-- memory rest exports imports jobs sign-in webhooks]`: measures, and writes what it measured into docs/benchmarks.md.
 // Figures are never a test: a shared machine would fail it at random.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { table } from '../docs/markdown.ts';
+import { benchExports } from './exports.ts';
 import { benchImports } from './imports.ts';
 import { benchJobs } from './jobs.ts';
 import { benchMemory } from './memory.ts';
@@ -12,7 +13,7 @@ import { benchSignIn } from './sign-in.ts';
 import { placement, startBenchStack, type BenchStack, type Section } from './stack.ts';
 import { benchWebhooks, webhooksEnvironment } from './webhooks.ts';
 
-const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, jobs: benchJobs, 'sign-in': benchSignIn, webhooks: benchWebhooks };
+const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, exports: benchExports, jobs: benchJobs, 'sign-in': benchSignIn, webhooks: benchWebhooks };
 /** Settings of a section's own. */
 const environments: Readonly<Record<string, Record<string, string>>> = { webhooks: webhooksEnvironment };
 const page = join(import.meta.dirname, '../../docs/benchmarks.md');

@@ -1,6 +1,6 @@
 /** One command of `npm run mainstay -- …`, as its help tells it. */
 export interface Command {
-  readonly name: 'start' | 'migrate' | 'import' | 'import-users' | 'jobs' | 'keys' | 'vault' | 'gen' | 'reset';
+  readonly name: 'start' | 'migrate' | 'import' | 'export' | 'import-users' | 'jobs' | 'keys' | 'vault' | 'gen' | 'reset';
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly (readonly [string, string])[];
@@ -40,6 +40,22 @@ export const commands: readonly Command[] = [
       ['--delimiter C', 'the delimiter of a CSV file; a comma if left out'],
       ['--null TEXT', 'the text that means null; nothing between the delimiters if left out'],
       ['--max-errors N', 'bad rows after which it is given up; 1000 if left out'],
+      ['--key KEY', 'the service key; read from the home folder if left out'],
+    ],
+  },
+  {
+    name: 'export',
+    usage: 'export TABLE [QUERY] [options]',
+    summary: 'Have a table or view written to a file by a job, and fetch the file.',
+    options: [
+      ['TABLE', 'the table or view, in schema public unless written schema.table'],
+      ['QUERY', 'what of it, in the data API’s words: \'select=id,total&status=eq.paid&order=id\''],
+      ['--to FILE', 'where to; the table’s name in the current folder if left out; - writes to standard output'],
+      ['--format FORMAT', 'csv, ndjson, xlsx or parquet; what the file’s ending says if left out, else csv'],
+      ['--gzip', 'pack the file (.gz)'],
+      ['--delimiter C', 'the delimiter of a CSV file; a comma if left out'],
+      ['--spreadsheet-safe', 'make cells text that a spreadsheet would take for formulas'],
+      ['--resume ID', 'instead of TABLE: go on with an export that was begun'],
       ['--key KEY', 'the service key; read from the home folder if left out'],
     ],
   },

@@ -7,6 +7,7 @@ import type { Settings } from '@mainstay/config';
 import { apiClient, type ApiClient } from './api-client.ts';
 import { Explained, isExplained } from './explained.ts';
 import { flag, pathFromHere, readOptions, text, wayToHelp } from './options.ts';
+import { bar, count, endLine, onInterrupt, show } from './progress-line.ts';
 
 interface Import {
   readonly id: string;
@@ -186,36 +187,6 @@ function asOptions(advice: string): string {
     });
 }
 
-/** Says a last word when the person leaves; gives what takes it back. */
-function onInterrupt(word: string): () => void {
-  const leave = (): void => {
-    endLine();
-    console.log(word);
-    process.exit(130);
-  };
-  process.once('SIGINT', leave);
-  return () => void process.off('SIGINT', leave);
-}
-
 function rows(number: number): string {
   return number === 1 ? '1 row' : `${count(number)} rows`;
-}
-
-function count(number: number): string {
-  return Math.round(number).toLocaleString('en');
-}
-
-function bar(part: number): string {
-  const width = 24;
-  const full = Math.round(Math.min(1, Math.max(0, part)) * width);
-  return `[${'#'.repeat(full)}${'.'.repeat(width - full)}] ${Math.floor(Math.min(1, part) * 100).toString().padStart(3)} %`;
-}
-
-/** A line that is written over in a terminal; elsewhere progress would only fill a log. */
-function show(line: string): void {
-  if (process.stdout.isTTY) process.stdout.write(`\r\u001b[K${line}`);
-}
-
-function endLine(): void {
-  if (process.stdout.isTTY) process.stdout.write('\n');
 }

@@ -27,6 +27,8 @@ async function run(): Promise<number> {
       return (await import('./migrate.ts')).migrateCommand(args, await settingsOfHome(process.env));
     case 'import':
       return (await import('./import.ts')).importCommand(args, await settingsOfHome(process.env));
+    case 'export':
+      return (await import('./export.ts')).exportCommand(args, await settingsOfHome(process.env));
     case 'import-users':
       return (await import('./import-users.ts')).importUsersCommand(args, await settingsOfHome(process.env));
     case 'jobs':
