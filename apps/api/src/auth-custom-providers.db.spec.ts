@@ -97,7 +97,7 @@ beforeEach(() => {
 });
 
 async function startApp(more: Record<string, string>): Promise<NestFastifyApplication> {
-  const settings = readSettings({ ...database.environment, ...secrets, API_EXTERNAL_URL: api, SITE_URL: 'https://site.app.test/', GOTRUE_URI_ALLOW_LIST: 'https://*.app.test/**', ...more });
+  const settings = readSettings({ ...database.environment, ...secrets, API_EXTERNAL_URL: api, SITE_URL: 'https://site.app.test/', GOTRUE_URI_ALLOW_LIST: 'https://*.app.test/**', MAINSTAY_OUTWARD_ALLOW: '127.0.0.1', ...more });
   const started = await startQuickAuth(settings, [AuthController, AuthProvidersController, AuthCustomProvidersController]);
   apps.push(started);
   return started;
@@ -234,6 +234,8 @@ describe('/admin/custom-providers', () => {
     double.discovery = { status: 200, body: { ...double.described(), issuer: 'https://another.test' } };
     expect(await admin('POST', '', signer())).toMatchObject({ status: 400, body: { message: expect.stringContaining('its issuer is "https://another.test"') } });
     expect(await admin('POST', '', signer({ issuer: 'http://127.0.0.1:9' }))).toMatchObject({ status: 201, body: { discovery_document: null } });
+    // The administration says whom to ask, and not from where: an inner service is none of its business.
+    expect(await admin('POST', '', signer({ issuer: 'https://169.254.169.254' }))).toMatchObject({ status: 400, body: { message: expect.stringMatching(/169\.254\.169\.254 is no public address .* MAINSTAY_OUTWARD_ALLOW=169\.254\.169\.254:443$/) } });
     double.discovery = { status: 200, body: double.described() };
     const { body } = await admin('POST', '', signer({ discovery_url: `${double.url}/elsewhere` }));
     expect(body).toMatchObject({ discovery_url: `${double.url}/elsewhere`, discovery_document: { issuer: double.url } });

@@ -1,4 +1,5 @@
 import type { Settings } from '@mainstay/config';
+import { makeOutward } from '@mainstay/outward';
 import { Accounts } from '@mainstay/persistence';
 import { Logger, Module, type DynamicModule, Scope, type OnApplicationShutdown, type Provider } from '@nestjs/common';
 import { AccessTokens } from './access-tokens.ts';
@@ -30,6 +31,7 @@ import { Otp } from './otp.service.ts';
 import { OutsideAccounts } from './outside-accounts.ts';
 import { PasswordRules } from './password-rules.ts';
 import { Passwords } from './passwords.ts';
+import { fetchThrough } from './outgoing.ts';
 import { ProviderClients } from './provider-clients.ts';
 import { Providers } from './providers.service.ts';
 import { Recover } from './recover.service.ts';
@@ -111,9 +113,10 @@ function journeys(settings: Settings): Provider[] {
 
 /** Sign-in by other providers. */
 function outside(settings: Settings): Provider[] {
+  const askPublic = fetchThrough(makeOutward(settings));
   return [
-    { provide: CustomProviders, useFactory: (accounts: Accounts) => new CustomProviders(accounts, settings), inject: [Accounts] },
-    { provide: ProviderClients, useFactory: (custom: CustomProviders) => new ProviderClients(settings, custom), inject: [CustomProviders] },
+    { provide: CustomProviders, useFactory: (accounts: Accounts) => new CustomProviders(accounts, settings, askPublic), inject: [Accounts] },
+    { provide: ProviderClients, useFactory: (custom: CustomProviders) => new ProviderClients(settings, custom, askPublic), inject: [CustomProviders] },
     { provide: IdTokens, useFactory: (clients: ProviderClients) => new IdTokens(clients, settings), inject: [ProviderClients] },
     { provide: OutsideAccounts, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits] },
     { provide: Providers, useFactory: (...parts: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts]) => new Providers(...parts, settings), inject: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts] },

@@ -1,5 +1,6 @@
 import type { Settings } from '@mainstay/config';
 import { fault } from './faults.ts';
+import { fetchWithin } from './outgoing.ts';
 
 const verifiers = { hcaptcha: 'https://hcaptcha.com/siteverify', turnstile: 'https://challenges.cloudflare.com/turnstile/v0/siteverify' } as const;
 const askTimeoutMs = 5000;
@@ -32,7 +33,7 @@ interface Verdict {
 
 async function askVerifier(url: string, form: URLSearchParams): Promise<Verdict> {
   try {
-    const answer = await fetch(url, { method: 'POST', body: form, signal: AbortSignal.timeout(askTimeoutMs), redirect: 'error' });
+    const answer = await fetchWithin(url, { method: 'POST', body: form, signal: AbortSignal.timeout(askTimeoutMs) });
     const verdict: unknown = await answer.json();
     return typeof verdict === 'object' && verdict !== null ? (verdict as Verdict) : {};
   } catch (error) {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
+import { OutwardRefusal } from '@mainstay/outward';
 import {
   countCustomProviders, deleteCustomProvider, findCustomProvider, isDatabaseError, listCustomProviders, saveCustomProvider, Sealing, writeAudit,
   type Accounts, type CustomProvider, type CustomProviderDraft, type Device, type OpenAccounts,
@@ -7,7 +8,7 @@ import {
 import { administration } from './audit.ts';
 import { fault } from './faults.ts';
 import { refuseUnstorable } from './metadata.ts';
-import { fetchWithin } from './outgoing.ts';
+import type { Fetch } from './outgoing.ts';
 
 /** What is said of a provider; null, and an empty text, is what a request does not say. */
 export interface CustomProviderRequest {
@@ -60,6 +61,8 @@ export class CustomProviders {
   constructor(
     private readonly accounts: Accounts,
     private readonly settings: CustomSettings,
+    /** Whoever holds the service key says whom to ask: only public addresses. */
+    private readonly ask: Fetch,
   ) {
     this.sealing = new Sealing(settings.secret ?? '', 'mainstay provider secrets');
   }
@@ -81,14 +84,14 @@ export class CustomProviders {
     if (most > 0 && (await countCustomProviders(this.accounts)) >= most) throw fault('over_custom_provider_quota');
     refuseOddUrls(draft);
     if ((await findCustomProvider(this.accounts, draft.identifier)) !== null) throw fault('conflict');
-    return view(await this.save({ ...draft, clientSecret: this.seal(draft.id, request.clientSecret), discovery: await discovered(draft) }, 'custom_provider_created', device));
+    return view(await this.save({ ...draft, clientSecret: this.seal(draft.id, request.clientSecret), discovery: await discovered(draft, this.ask) }, 'custom_provider_created', device));
   }
 
   async update(identifier: string, request: CustomProviderRequest, device: Device): Promise<object> {
     const { createdAt: _created, updatedAt: _updated, ...known } = await this.find(identifier);
     const draft = changed(known, request);
     refuseOddUrls(draft);
-    const discovery = draft.issuer === known.issuer && draft.discoveryUrl === known.discoveryUrl ? known.discovery : await discovered(draft);
+    const discovery = draft.issuer === known.issuer && draft.discoveryUrl === known.discoveryUrl ? known.discovery : await discovered(draft, this.ask);
     return view(await this.save({ ...draft, discovery, ...(request.clientSecret === '' ? {} : { clientSecret: this.seal(known.id, request.clientSecret) }) }, 'custom_provider_updated', device));
   }
 
@@ -221,10 +224,13 @@ function refuseOddUrls({ issuer, discoveryUrl, authorizationUrl, tokenUrl, useri
  * What an issuer says of itself; null while it cannot be reached, for then the first sign-in asks again.
  * @throws Fault `validation_failed` where what it says is no such description, or that of another
  */
-async function discovered({ type, issuer, discoveryUrl }: CustomProviderDraft): Promise<CustomProvider['discovery']> {
+async function discovered({ type, issuer, discoveryUrl }: CustomProviderDraft, ask: Fetch): Promise<CustomProvider['discovery']> {
   if (type !== 'oidc' || issuer === null) return null;
   const url = discoveryUrl ?? `${issuer.replace(/\/+$/, '')}/.well-known/openid-configuration`;
-  const answer = await fetchWithin(url, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(discoveryMs) }).catch(() => null);
+  const answer = await ask(url, { headers: { accept: 'application/json' }, signal: AbortSignal.timeout(discoveryMs) }).catch((error: unknown) => {
+    if (error instanceof OutwardRefusal && error.isForGood) throw refuse(`OIDC discovery from ${JSON.stringify(url)} is not possible: ${[error.message, error.hint ?? []].flat().join('. ')}`);
+    return null;
+  });
   if (answer === null) return null;
   const failed = (why: string) => refuse(`OIDC discovery from ${JSON.stringify(url)} failed: ${why}`);
   if (answer.status !== 200) throw failed(`it answered ${answer.status}`);

@@ -5,7 +5,7 @@ import { createRemoteJWKSet, customFetch, decodeJwt, decodeProtectedHeader, jwtV
 import { presetOf, settingsOf } from './custom-provider.ts';
 import { fault } from './faults.ts';
 import { OAuthFault } from './oauth-fault.ts';
-import { fetchWithin } from './outgoing.ts';
+import { fetchWithin, type Fetch } from './outgoing.ts';
 import type { ProviderClients } from './provider-clients.ts';
 import { anyIssuer, presets, type Preset } from './provider-presets.ts';
 import { profileOfClaims, type Profile } from './provider-profiles.ts';
@@ -100,19 +100,20 @@ export class IdTokens {
     return { provider: issuer, issuer, audiences: [clientId], skipsNonceCheck: false, preset: anyIssuer, url: issuer, isEmailOptional: false };
   }
 
-  private async verified(idToken: string, { issuer, preset }: Expectation): Promise<JWTPayload> {
-    const metadata = await this.clients.metadataOf(issuer, preset.kind === 'oidc' ? preset.discoveryUrl : undefined);
+  private async verified(idToken: string, { provider, issuer, preset }: Expectation): Promise<JWTPayload> {
+    const metadata = await this.clients.metadataOf(provider, issuer, preset.kind === 'oidc' ? preset.discoveryUrl : undefined);
     try {
-      const { payload } = await jwtVerify(idToken, this.keysAt(metadata.jwks_uri!), { issuer: issuerFor(metadata.issuer, idToken), algorithms, clockTolerance: 30, requiredClaims: ['exp', 'iat'] });
+      const { payload } = await jwtVerify(idToken, this.keysAt(metadata.jwks_uri!, this.clients.askOf(provider)), { issuer: issuerFor(metadata.issuer, idToken), algorithms, clockTolerance: 30, requiredClaims: ['exp', 'iat'] });
       return payload;
     } catch (cause) {
       throw refuse('Bad ID token', cause);
     }
   }
 
-  private keysAt(uri: string): ReturnType<typeof createRemoteJWKSet> {
-    const known = this.keySets.get(uri) ?? createRemoteJWKSet(new URL(uri), { timeoutDuration: 10_000, [customFetch]: fetchWithin });
-    this.keySets.set(uri, known);
+  private keysAt(uri: string, ask: Fetch): ReturnType<typeof createRemoteJWKSet> {
+    const key = `${ask === fetchWithin} ${uri}`;
+    const known = this.keySets.get(key) ?? createRemoteJWKSet(new URL(uri), { timeoutDuration: 10_000, [customFetch]: ask });
+    this.keySets.set(key, known);
     return known;
   }
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from '@mainstay/config';
 import { fillTemplate, parseTemplate, type Template, type TemplateValues } from './go-template.ts';
+import { fetchWithin } from './outgoing.ts';
 
 /** What a mail is about, by GoTrue's names of its templates. */
 export type MailKind = 'confirmation' | 'invite' | 'magic_link' | 'recovery' | 'email_change' | 'reauthentication';
@@ -112,7 +113,7 @@ export class MailTemplates {
 }
 
 async function fetchText(url: string): Promise<string> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(loadTimeoutMs) });
+  const answer = await fetchWithin(url, { signal: AbortSignal.timeout(loadTimeoutMs) });
   if (!answer.ok) throw new Error(`the template's server answered ${answer.status}`);
   const text = await answer.text();
   if (text.length > maxTemplateBytes) throw new Error(`the template is longer than ${maxTemplateBytes} bytes`);

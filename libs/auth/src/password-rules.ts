@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Settings } from '@mainstay/config';
 import { fault } from './faults.ts';
+import { fetchWithin } from './outgoing.ts';
 import { refuseWeakPassword, weaknessOf, type Weakness } from './passwords.ts';
 
 type RuleSettings = Pick<Settings, 'passwordMinLength' | 'passwordRequiredCharacters' | 'breachedPasswords' | 'hibpEnabled' | 'hibpFailClosed'>;
@@ -64,7 +65,7 @@ export class PasswordRules {
 
   private async rangeOf(prefix: string, place: string): Promise<string> {
     if (/^https?:/.test(place)) {
-      const answer = await fetch(`${place.replace(/\/*$/, '/')}${prefix}`, { headers: { 'add-padding': 'true', 'user-agent': 'mainstay' }, signal: AbortSignal.timeout(askTimeoutMs) });
+      const answer = await fetchWithin(`${place.replace(/\/*$/, '/')}${prefix}`, { headers: { 'add-padding': 'true', 'user-agent': 'mainstay' }, signal: AbortSignal.timeout(askTimeoutMs) });
       if (!answer.ok) throw new Error(`the list of breached passwords answered ${answer.status}`);
       return answer.text();
     }

@@ -4,7 +4,7 @@ import type { CustomProvider } from '@mainstay/persistence';
 import * as oidc from 'openid-client';
 import { presetOf, settingsOf } from './custom-provider.ts';
 import { fault } from './faults.ts';
-import { fetchJson, fetchWithin } from './outgoing.ts';
+import { fetchJson, fetchWithin, type Fetch } from './outgoing.ts';
 import { anyIssuer, presets, type OauthPreset, type OidcPreset, type Preset } from './provider-presets.ts';
 import { profileOfClaims, type Json, type Profile } from './provider-profiles.ts';
 
@@ -52,6 +52,8 @@ export class ProviderClients {
   constructor(
     private readonly settings: ClientSettings,
     private readonly custom: CustomProviderSource = { open: async () => null },
+    /** For providers that somebody names while we run. */
+    private readonly askPublic: Fetch = fetchWithin,
   ) {}
 
   /** @throws Fault `validation_failed` for a provider that is unknown or off */
@@ -115,15 +117,15 @@ export class ProviderClients {
   /** Exchanges what a provider sent somebody back with. @throws Fault `unexpected_failure` */
   async exchange(provider: Provider, answer: URLSearchParams, ties: Ties): Promise<Outcome> {
     try {
-      return provider.preset.kind === 'oidc' ? await this.exchangeOidc(provider, provider.preset, answer, ties) : await exchangeOauth(provider, provider.preset, answer.get('code')!, ties);
+      return provider.preset.kind === 'oidc' ? await this.exchangeOidc(provider, provider.preset, answer, ties) : await exchangeOauth(provider, provider.preset, answer.get('code')!, ties, this.askOf(provider.name));
     } catch (cause) {
       throw fault('unexpected_failure', { message: 'Unable to exchange external code', cause });
     }
   }
 
   /** What an issuer says of itself, for verifying its tokens. */
-  async metadataOf(issuer: string, discoveryUrl?: string): Promise<oidc.ServerMetadata> {
-    return (await this.discovered(issuer, 'none', null, discoveryUrl)).serverMetadata();
+  async metadataOf(provider: string, issuer: string, discoveryUrl?: string): Promise<oidc.ServerMetadata> {
+    return (await this.discovered(issuer, 'none', null, this.askOf(provider), discoveryUrl)).serverMetadata();
   }
 
   private async exchangeOidc(provider: Provider, preset: OidcPreset, answer: URLSearchParams, ties: Ties): Promise<Outcome> {
@@ -141,16 +143,21 @@ export class ProviderClients {
     return { profile, accessToken: tokens.access_token, refreshToken: tokens.refresh_token ?? null };
   }
 
-  private configurationOf({ settings, clientId }: Provider, preset: OidcPreset): Promise<oidc.Configuration> {
-    return this.discovered(preset.issuer(settings.url), clientId, settings.secret, preset.discoveryUrl);
+  /** Whom the settings name may be a machine of the operator's; whom somebody named while we run, only a public one. */
+  askOf(provider: string): Fetch {
+    return isCustom(provider) ? this.askPublic : fetchWithin;
   }
 
-  private async discovered(issuer: string, clientId: string, secret: string | null, discoveryUrl?: string): Promise<oidc.Configuration> {
+  private configurationOf({ name, settings, clientId }: Provider, preset: OidcPreset): Promise<oidc.Configuration> {
+    return this.discovered(preset.issuer(settings.url), clientId, settings.secret, this.askOf(name), preset.discoveryUrl);
+  }
+
+  private async discovered(issuer: string, clientId: string, secret: string | null, ask: Fetch, discoveryUrl?: string): Promise<oidc.Configuration> {
     // What is set up while we run may get another secret.
-    const key = JSON.stringify([issuer, clientId, discoveryUrl ?? null, secret === null ? null : createHash('sha256').update(secret).digest('base64')]);
+    const key = JSON.stringify([issuer, clientId, discoveryUrl ?? null, ask === fetchWithin, secret === null ? null : createHash('sha256').update(secret).digest('base64')]);
     const known = this.configurations.get(key);
     if (known !== undefined && Date.now() - known.at < discoveryMs) return known.configuration;
-    const configuration = discover(issuer, clientId, secret, discoveryUrl);
+    const configuration = discover(issuer, clientId, secret, ask, discoveryUrl);
     this.configurations.set(key, { at: Date.now(), configuration });
     try {
       return await configuration;
@@ -164,10 +171,10 @@ export class ProviderClients {
   }
 }
 
-async function discover(issuer: string, clientId: string, secret: string | null, discoveryUrl?: string): Promise<oidc.Configuration> {
+async function discover(issuer: string, clientId: string, secret: string | null, ask: Fetch, discoveryUrl?: string): Promise<oidc.Configuration> {
   const url = new URL(discoveryUrl ?? issuer);
   const execute = [oidc.enableNonRepudiationChecks, ...(url.protocol === 'http:' ? [oidc.allowInsecureRequests] : [])];
-  const configuration = await oidc.discovery(url, clientId, {}, secret === null ? oidc.None() : bySecret(secret), { execute, timeout: 10, [oidc.customFetch]: fetchWithin as oidc.CustomFetch });
+  const configuration = await oidc.discovery(url, clientId, {}, secret === null ? oidc.None() : bySecret(secret), { execute, timeout: 10, [oidc.customFetch]: ask as oidc.CustomFetch });
   if (discoveryUrl !== undefined && configuration.serverMetadata().issuer !== issuer) throw new Error(`${discoveryUrl} describes another issuer than ${issuer}`);
   return configuration;
 }
@@ -208,22 +215,22 @@ function onlyStandard(answer: URLSearchParams): URLSearchParams {
   return new URLSearchParams(['code', 'state', 'iss', 'session_state'].filter((name) => answer.has(name)).map((name): [string, string] => [name, answer.get(name)!]));
 }
 
-async function exchangeOauth(provider: Provider, preset: OauthPreset, code: string, ties: Ties): Promise<Outcome> {
+async function exchangeOauth(provider: Provider, preset: OauthPreset, code: string, ties: Ties, ask: Fetch): Promise<Outcome> {
   const { settings, clientId } = provider;
-  const tokens = preset.auth === 'either' ? await askTokens(provider, preset, code, ties, 'basic').catch(() => askTokens(provider, preset, code, ties, undefined)) : await askTokens(provider, preset, code, ties, preset.auth);
+  const tokens = preset.auth === 'either' ? await askTokens(provider, preset, code, ties, 'basic', ask).catch(() => askTokens(provider, preset, code, ties, undefined, ask)) : await askTokens(provider, preset, code, ties, preset.auth, ask);
   const { access_token: accessToken, refresh_token: refreshToken } = tokens;
   const api = preset.api(settings.url);
-  const profile = await preset.profile({ api, clientId, tokens, ask: (url, more) => fetchJson(url, { headers: { authorization: `Bearer ${accessToken}`, ...more } }) });
+  const profile = await preset.profile({ api, clientId, tokens, ask: (url, more) => fetchJson(url, { headers: { authorization: `Bearer ${accessToken}`, ...more } }, ask) });
   return { profile, accessToken, refreshToken: typeof refreshToken === 'string' ? refreshToken : null };
 }
 
 /** Asks for tokens by a code. A server that does not know us by one way has not used the code up. */
-async function askTokens({ settings, clientId, redirectUri }: Provider, preset: OauthPreset, code: string, ties: Ties, auth: 'basic' | undefined): Promise<Json> {
+async function askTokens({ settings, clientId, redirectUri }: Provider, preset: OauthPreset, code: string, ties: Ties, auth: 'basic' | undefined, ask: Fetch): Promise<Json> {
   const form = new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: redirectUri, ...(preset.pkce ? { code_verifier: ties.verifier } : {}) });
   const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };
   if (auth === 'basic') headers['authorization'] = `Basic ${Buffer.from(`${encodeURIComponent(clientId)}:${encodeURIComponent(settings.secret!)}`).toString('base64')}`;
   else for (const [name, value] of [['client_id', clientId], ['client_secret', settings.secret!]] as const) form.set(name, value);
-  const tokens = (await fetchJson(preset.token(settings.url), { method: 'POST', headers, body: form.toString() })) as Json;
+  const tokens = (await fetchJson(preset.token(settings.url), { method: 'POST', headers, body: form.toString() }, ask)) as Json;
   const { access_token: accessToken } = tokens;
   if (typeof accessToken !== 'string' || accessToken === '') throw new Error(`no access token: ${String(tokens['error'] ?? 'nothing said why').slice(0, 200)}`);
   return tokens;
