@@ -1,3 +1,4 @@
+import { jobsUnderFire, mishaps } from './jobs-under-fire.ts';
 import { startStack, type Stack } from './stack.ts';
 import { importUnderFire, parts, untilReady } from './under-fire.ts';
 
@@ -24,4 +25,20 @@ describe('an import under fire', () => {
     expect(burnt.import).toMatchObject({ state: 'done', rows_read: 8000, rows_written: 8000 - 82, rows_rejected: 82, percent: 100 });
     expect(parts.every((part) => burnt.kills[part] > 0)).toBe(true);
   }, 120_000);
+});
+
+describe('jobs under fire', () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack({ environment: { MAINSTAY_JOB_LEASE: '2' } });
+    await untilReady(stack);
+  });
+  afterAll(() => stack.stop());
+
+  it('of one’s own have each effect exactly once, whatever dies, halts and forgets', async () => {
+    const burnt = await jobsUnderFire(stack, { jobs: 80, faults: mishaps.length, pauseMs: [300, 700], haltMs: 2600, leaseSeconds: '2', random: seeded(11), tell: () => {} });
+    expect(burnt).toMatchObject({ lost: 0, doubled: 0, unasked: 0, stuck: 0 });
+    expect(burnt.asked).toBeGreaterThanOrEqual(80);
+    expect(Object.values(burnt.faults).every((times) => times === 1)).toBe(true);
+  }, 180_000);
 });
