@@ -132,7 +132,12 @@ function elements(json: JsonBody, values: Values): string {
 }
 
 function definitions(columns: readonly WriteColumn[]): string {
-  return columns.map(({ name, type, parser }) => `${quoteName(name)} ${parser === null ? type : 'json'}`).join(', ');
+  return columns.map(({ name, type, parser }) => `${quoteName(name)} ${parser === null ? unmeasured(type) : 'json'}`).join(', ');
+}
+
+/** Vectors in SQL are measured when they reach their column, and not when they are read as what has its length already. */
+function unmeasured(type: string): string {
+  return type.replace(/^([^()]*\.)?(vector|halfvec|sparsevec)\(\d+\)$/, '$1$2');
 }
 
 function parsedColumn({ name, parser }: WriteColumn): string {
