@@ -33,7 +33,7 @@ import { KeysController } from './keys.controller.ts';
 import { LiveSettings } from './live-settings.ts';
 import { MailboxController, mailboxDatabase } from './mailbox.controller.ts';
 import { Exposition } from './metrics/exposition.ts';
-import { processesOf, QueueLook } from './metrics/house-figures.ts';
+import { processesOf, QueueLook, roomsOf } from './metrics/house-figures.ts';
 import { makeExposition } from './metrics/make-exposition.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
 import { NotYetHereController } from './not-yet-here.controller.ts';
@@ -112,7 +112,7 @@ function services(settings: Settings): Provider[] {
     { provide: WebhooksService, inject: [ownDatabase], useFactory: (database: Database) => new WebhooksService(database, settings, makeOutward(settings)) },
     { provide: CollectionsService, inject: [ownDatabase], useFactory: (database: Database) => new CollectionsService(database, settings.dbSchemas.filter((schema) => schema !== 'mainstay')) },
     { provide: Readiness, inject: [ownDatabase, RestService], useFactory: makeReadiness },
-    { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase, QueueLook], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database, queues: QueueLook) => makeExposition(host, rest, [queues.tell, processesOf(database)]) },
+    { provide: Exposition, inject: [HttpAdapterHost, RestService, ownDatabase, QueueLook], useFactory: (host: HttpAdapterHost, rest: RestService, database: Database, queues: QueueLook) => makeExposition(host, rest, [queues.tell, processesOf(database), roomsOf(database)]) },
     { provide: QueueLook, inject: [ownDatabase], useFactory: (database: Database) => new QueueLook(database) },
   ];
 }

@@ -1,4 +1,4 @@
-import { ago, bytes, count, duration, kindInWords, remaining, some } from './words.ts';
+import { ahead, ago, bytes, count, duration, kindInWords, remaining, some } from './words.ts';
 
 describe('words', () => {
   it.each([
@@ -44,4 +44,11 @@ describe('words', () => {
     expect(count(1_234_567)).toBe('1,234,567');
     expect(kindInWords('import-rows')).toBe('Import rows');
   });
+});
+
+it('says how far a moment is ahead', () => {
+  const now = Date.parse('2026-11-24T12:00:00Z');
+  const inSeconds = (seconds: number): string => ahead(new Date(now + seconds * 1000).toISOString(), now);
+  expect([0, 20, 60, 7200, 100_000, 432_000].map(inSeconds)).toEqual(['now', 'in 20 seconds', 'in 1 minute', 'in 2 hours', 'tomorrow', 'in 5 days']);
+  expect(inSeconds(100 * 86_400)).toMatch(/^on Mar 4, 2027$/);
 });

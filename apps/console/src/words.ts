@@ -54,7 +54,7 @@ export function ago(time: string, now: number): string {
   return new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(new Date(time));
 }
 
-/** How far a moment is ahead: `now`, `in 4 minutes`, `tomorrow`, else its date. */
+/** How far a moment is ahead: `now`, `in 4 minutes`, `tomorrow`, `in 5 days`, else its date. */
 export function ahead(time: string, now: number): string {
   const seconds = (Date.parse(time) - now) / 1000;
   if (seconds < 1) return 'now';
@@ -62,6 +62,7 @@ export function ahead(time: string, now: number): string {
   if (seconds < 3570) return `in ${some(Math.max(1, seconds / 60), 'minute')}`;
   if (seconds < 84_600) return `in ${some(seconds / 3600, 'hour')}`;
   if (seconds < 172_800) return 'tomorrow';
+  if (seconds < 40 * 86_400) return `in ${some(seconds / 86_400, 'day')}`;
   return `on ${new Intl.DateTimeFormat('en', { dateStyle: 'medium' }).format(new Date(time))}`;
 }
 

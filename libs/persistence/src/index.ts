@@ -49,7 +49,7 @@ export {
 export { deleteQueue, listQueues, putQueue, type Queue, type QueueTerms } from './queues.ts';
 export { tryLock } from './try-lock.ts';
 export { listProcessReports, reportWorker, workerHealth, type PartHealth, type ProcessLoad, type RunningProcess, type WorkerReport } from './worker-health.ts';
-export { addTallies, outcomes, readQueueFigures, readTallies, type QueueFigures, type QueueTally, type TalliedOutcome } from './queue-figures.ts';
+export { addTallies, outcomes, readQueueFigures, readRoomFigures, readTallies, type QueueFigures, type QueueTally, type RoomFigure, type TalliedOutcome } from './queue-figures.ts';
 export type { Metadata, User } from './user.entity.ts';
 export { returnAttempt, sweepAccounts, takeAttempts, type Bucket } from './attempts.ts';
 export { auditScopes, listAudit, writeAudit, type AuditEntry, type AuditSearch, type KeptAuditEntry } from './audit.ts';

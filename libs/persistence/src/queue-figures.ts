@@ -55,6 +55,18 @@ export async function readQueueFigures(database: Database): Promise<QueueFigures
   );
 }
 
+/** How many there are of something in a state. */
+export interface RoomFigure {
+  readonly room: 'endpoints' | 'deliveries' | 'schedules' | 'schedules_late' | 'schedules_lateness' | 'imports' | 'exports';
+  readonly state: string | null;
+  readonly value: number;
+}
+
+/** How webhooks, schedules, imports and exports stand, as a login of the house. */
+export async function readRoomFigures(database: Database): Promise<RoomFigure[]> {
+  return database.rows<RoomFigure>('select room, state, value from mainstay_internal.room_figures()');
+}
+
 /** What the workers have counted since the database was made. */
 export async function readTallies(database: Database): Promise<QueueTally[]> {
   return database.rows<QueueTally>('select queue, what, counts, sum from mainstay_internal.job_tallies order by queue, what');

@@ -54,6 +54,15 @@ export const catalogue = {
   mainstay_worker_cpu_seconds_total: metric('counter', 'worker', 'Processor time of a worker process.'),
   mainstay_worker_event_loop_lag_seconds: metric('gauge', 'worker', 'The longest that a worker’s event loop was held up within the last seconds.'),
 
+  // Webhooks, schedules, imports and exports, the same whichever api is asked
+  mainstay_webhook_endpoints: metric('gauge', 'state', 'Endpoints by state: active, paused, disabled.'),
+  mainstay_webhook_deliveries: metric('gauge', 'state', 'Deliveries that are queued, and those whose every try was in vain (dead).'),
+  mainstay_schedules: metric('gauge', 'state', 'Schedules by state: active, paused, troubled (it stands still until somebody changes it).'),
+  mainstay_schedules_late: metric('gauge', '', 'Schedules whose time came more than five seconds ago and that no worker has seen to.'),
+  mainstay_schedules_lateness_seconds: metric('gauge', '', 'For how long the latest of them has been due.'),
+  mainstay_imports: metric('gauge', 'state', 'Imports that are kept, by state.'),
+  mainstay_exports: metric('gauge', 'state', 'Exports that are kept, by state.'),
+
   // As PostgREST names them
   pgrst_db_pool_available: metric('gauge', '', 'Connections of the data API that could be used.'),
   pgrst_db_pool_waiting: metric('gauge', '', 'Data requests that wait for a connection.'),

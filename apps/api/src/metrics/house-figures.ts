@@ -1,4 +1,4 @@
-import { listProcessReports, readQueueFigures, readTallies, type Database, type TalliedOutcome } from '@mainstay/persistence';
+import { listProcessReports, readQueueFigures, readRoomFigures, readTallies, type Database, type TalliedOutcome } from '@mainstay/persistence';
 import { slowBounds } from '@mainstay/telemetry';
 import type { Source } from './exposition.ts';
 
@@ -68,6 +68,20 @@ export class QueueLook {
     for (const { queue, what, counts, sum } of tallies) {
       if (what === 'wait' || what === 'run') samples.histogram(`mainstay_job_${what}_seconds`, { bounds: slowBounds, counts: Float64Array.from(counts), sum }, { queue });
       else samples.add('mainstay_jobs_ended_total', counts[0]!, { queue, outcome: what });
+    }
+  };
+}
+
+const names = { endpoints: 'mainstay_webhook_endpoints', deliveries: 'mainstay_webhook_deliveries', schedules: 'mainstay_schedules', imports: 'mainstay_imports', exports: 'mainstay_exports' } as const;
+
+/** How webhooks, schedules, imports and exports stand. */
+export function roomsOf(database: Database): Source {
+  const read = kept(() => readRoomFigures(database));
+  return async (samples) => {
+    for (const { room, state, value } of await read()) {
+      if (room === 'schedules_late') samples.add('mainstay_schedules_late', value);
+      else if (room === 'schedules_lateness') samples.add('mainstay_schedules_lateness_seconds', value);
+      else samples.add(names[room], value, { state: state! });
     }
   };
 }

@@ -9,10 +9,11 @@ import { StateBadge } from '../ui/badge.tsx';
 import { FormDialog, TextField } from '../ui/form-dialog.tsx';
 import { Moment } from '../ui/moment.tsx';
 import { ProblemNotice } from '../ui/notice.tsx';
+import { useNow } from '../ui/now.ts';
 import { Empty, Section } from '../ui/page.tsx';
 import { SkeletonRows, TableFrame } from '../ui/table-frame.tsx';
 import { go } from '../use-route.ts';
-import { moment, some } from '../words.ts';
+import { ahead, some } from '../words.ts';
 import { outcomeInWords } from './describe-webhook.ts';
 
 const states: readonly DeliveryState[] = ['queued', 'done', 'dead', 'cancelled'];
@@ -70,6 +71,7 @@ function DeliveriesFound({ endpointId, state }: { endpointId: string; state: str
 }
 
 function DeliveryTable({ deliveries }: { deliveries: readonly Delivery[] | null }) {
+  const now = useNow();
   return (
     <TableFrame label="Table of deliveries" isBusy={deliveries === null}>
       <table className="table">
@@ -89,7 +91,7 @@ function DeliveryTable({ deliveries }: { deliveries: readonly Delivery[] | null 
                 <th scope="row"><a href={links.delivery(delivery.endpoint_id, delivery.id)}>{delivery.event}</a></th>
                 <td>
                   <StateBadge state={delivery.state} />
-                  {delivery.next_attempt_at === null || delivery.attempts === 0 ? null : <span className="second-line">{`again at ${moment(delivery.next_attempt_at)}`}</span>}
+                  {delivery.next_attempt_at === null || delivery.attempts === 0 ? null : <span className="second-line">{`again ${ahead(delivery.next_attempt_at, now)}`}</span>}
                 </td>
                 <td className={delivery.state === 'done' ? undefined : 'job-error'}>{delivery.attempts === 0 ? <span className="muted">–</span> : outcomeInWords(delivery.last_status, delivery.last_error)}</td>
                 <td className="number">{`${delivery.attempts} of ${delivery.max_attempts}`}</td>

@@ -20,6 +20,6 @@ describe('a webhook in words', () => {
 
   it('says how far it counted, and what a try came to', () => {
     expect([counted(0), counted(1234), counted(10_000)]).toEqual(['0', '1,234', '10,000 or more']);
-    expect([outcomeInWords(200, null), outcomeInWords(null, 'timed_out'), outcomeInWords(500, 'server_error')]).toEqual(['answered 200', 'timed_out', 'answered 500: server_error']);
+    expect([outcomeInWords(200, null), outcomeInWords(null, 'timed_out'), outcomeInWords(500, 'server_error')]).toEqual(['answered 200', 'timed out', 'answered 500']);
   });
 });

@@ -49,8 +49,7 @@ export function counted(value: number): string {
   return value >= 10_000 ? '10,000 or more' : new Intl.NumberFormat('en').format(value);
 }
 
-/** `404 Not Found`-like words for what a try came to. */
+/** What a try came to: the receiver's status, or why there was none. */
 export function outcomeInWords(status: number | null, error: string | null): string {
-  if (status === null) return error ?? 'no answer';
-  return error === null || error === String(status) ? `answered ${status}` : `answered ${status}: ${error}`;
+  return status === null ? (error?.replaceAll('_', ' ') ?? 'no answer') : `answered ${status}`;
 }

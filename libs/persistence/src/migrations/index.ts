@@ -18,6 +18,7 @@ import { lanes } from './0050-lanes.ts';
 import { ownJobs } from './0051-own-jobs.ts';
 import { queueTerms } from './0052-queue-terms.ts';
 import { figures } from './0068-figures.ts';
+import { roomFigures } from './0069-room-figures.ts';
 import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
 import { announcements } from './0060-announcements.ts';
@@ -31,4 +32,4 @@ import { exportFunctions } from './0067-export-functions.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables, roomFigures];
