@@ -129,7 +129,7 @@ export async function lookAhead(database: Database): Promise<Outlook> {
 }
 
 const lookAheadText = `
-  select case when next_at is null then 0 when next_at < 'infinity' then extract(epoch from next_at - clock_timestamp()) end::float8,
+  select case when next_at = '-infinity' then 0 when next_at < 'infinity' then extract(epoch from next_at - clock_timestamp()) end::float8,
     exists (select from mainstay_internal.schedule_slots where state in ('waiting', 'open'))
   from (select 1) as one left join (
     select coalesce(next_at, '-infinity') as next_at from mainstay_internal.schedules where not is_paused order by schedules.next_at nulls first limit 1
