@@ -86,7 +86,7 @@ export {
   type DeliveryFilters, type DeliveryId, type DeliveryState, type EventParts, type KeptAttempt, type KeptDelivery,
 } from './webhook-deliveries.ts';
 export {
-  asDeliverer, eventsChannel, feedEndpoints, findEndpointAtWork, hasFeed, rebuildWatchesOf, sayFeederAsleep, settleDeliveries, settleHealth, sweepWebhooks, takeBreaks, takeDue,
+  asDeliverer, eventsChannel, feedEndpoints, findEndpointAtWork, hasFeed, mendWatches, rebuildWatchesOf, sayFeederAsleep, settleDeliveries, settleHealth, sweepWebhooks, takeBreaks, takeDue,
   type BreakerTerms, type BrokenSubscription, type DueDelivery, type EndpointAtWork, type Fed, type Health, type Room, type Settled,
 } from './webhook-work.ts';
 export { CronTables, type CronJob, type CronRunEnd } from './cron-tables.ts';

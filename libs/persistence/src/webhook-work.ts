@@ -300,6 +300,20 @@ export async function rebuildWatchesOf(tx: Transaction, endpointId: string): Pro
   for (const { id } of watches) await tx.rows('select mainstay_internal.build_watch($1)', [id]);
 }
 
+/** Makes triggers again that somebody dropped or a restore left out; says of how many tables. */
+export async function mendWatches(tx: Transaction): Promise<number> {
+  const lacking = await tx.rows<{ watch: number }>(
+    `select distinct watch_id as watch from mainstay_internal.webhook_queries
+     where not exists (
+       select from mainstay_internal.webhook_watches join pg_catalog.pg_trigger on tgrelid = relation
+       where webhook_watches.id = watch_id and tgname = format('mainstay_webhooks_%s_%s', watch_id, operation)
+     ) and exists (select from mainstay_internal.webhook_watches where webhook_watches.id = watch_id and relation is not null)
+     order by 1`,
+  );
+  for (const { watch } of lacking) await tx.rows('select mainstay_internal.build_watch($1)', [watch]);
+  return lacking.length;
+}
+
 /**
  * Deletes settled deliveries older than they are kept, deliveries of endpoints that are gone, and events that nobody waits for any
  * more; some at a time. Says how many events and deliveries went.

@@ -1,6 +1,6 @@
 import type { Settings } from '@mainstay/config';
 import { makeOutward, type Outward } from '@mainstay/outward';
-import { asWorker, eventsChannel, makeDatabase, sweepWebhooks, type Database, type Listener } from '@mainstay/persistence';
+import { asWorker, eventsChannel, makeDatabase, mendWatches, sweepWebhooks, type Database, type Listener } from '@mainstay/persistence';
 import type { JobRun, Log } from '@mainstay/queue';
 import { EventDeliverer, type Delivered } from './deliver-events.ts';
 import { webhookSealing } from './endpoint-secrets.ts';
@@ -26,7 +26,7 @@ export class WebhookWork {
   constructor(
     private readonly settings: WebhookWorkSettings,
     engine: Database,
-    log: Log,
+    private readonly log: Log,
   ) {
     this.database = makeDatabase(settings, 'mainstay_worker', { max: connections, applicationName: 'mainstay_worker webhooks' });
     this.outward = makeOutward(settings);
@@ -59,8 +59,9 @@ export class WebhookWork {
     return this.deliverer.deliver(endpointId, run);
   }
 
-  /** Deletes what was kept long enough. */
+  /** Deletes what was kept long enough, and makes triggers again that somebody dropped. */
   async sweep(): Promise<number> {
+    await this.database.transaction(asWorker, (tx) => mendWatches(tx)).catch((error: Error) => this.log.warn({ error: error.message }, 'triggers of webhooks not mended'));
     for (let all = 0; ; ) {
       const gone = await this.database.transaction(asWorker, (tx) => sweepWebhooks(tx, this.settings.webhookKeepSeconds, sweptAtOnce));
       all += gone;

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeCaller, type Caller, type Fault } from '@mainstay/domain';
 import { makeOutward, type Outward } from '@mainstay/outward';
-import { asEngine, feedEndpoints, sweepWebhooks, takeBreaks, type Database, type Fed, type Transaction } from '@mainstay/persistence';
+import { asDeliverer, feedEndpoints, mendWatches, sweepWebhooks, takeBreaks, type Database, type Fed, type Transaction } from '@mainstay/persistence';
 import { WorkerStopping, type JobRun } from '@mainstay/queue';
 import { makeTestDatabase, Receiver, type Received, type TestDatabase } from '@mainstay/testing';
 import { Webhook } from 'standardwebhooks';
@@ -125,7 +125,8 @@ describe('a row that is written', () => {
 describe('a filter', () => {
   beforeEach(async () => {
     await admin.rows(`drop table if exists things; drop type if exists mood; create type mood as enum ('sad', 'glad')`);
-    await admin.rows(`create table things (id int primary key, name text, tags text[], data jsonb, raw json, during int4range, feels mood, at timestamptz, flag boolean, words tsvector, "Odd name" int, money numeric)`);
+    await admin.rows(`create table things (id int primary key, name text, tags text[], data jsonb, raw json, during int4range, feels mood, at timestamptz, flag boolean, words tsvector, "Odd name" int, money numeric,
+      twice int generated always as (id * 2) stored, thrice int generated always as (id * 3) virtual)`);
     await admin.rows(`grant all on things to postgres`);
   });
 
@@ -166,6 +167,8 @@ describe('a filter', () => {
     ['or=(id.eq.2,and(name.eq.One,flag.is.false))', [2]],
     ['not.and=(id.eq.2,name.eq.Two)', [1]],
     ['Odd%20name=eq.7', [1]],
+    ['twice=eq.2', [1]],
+    ['thrice=eq.6', [2]],
   ])('%s', async (filter, ids) => {
     const { endpoint } = await create({ events: [{ table: 'things', operations: ['insert'], filter }] });
     await admin.rows(`insert into things values (1, 'One', '{a,b}', '{"kind":"small","size":1,"deep":["x"]}', '{}', '[1,3)', 'sad', '2026-01-01', true, to_tsvector('quick fox'), 7, 10.5),
@@ -271,6 +274,16 @@ describe('a table that changes', () => {
     ]);
     await expect(create({ events: [{ table: 'parted_a' }] })).rejects.toMatchObject({ code: 'table_not_found', message: expect.stringContaining('is a partition') });
     await admin.rows('drop table parted');
+  });
+
+  it('whose trigger somebody dropped has it again after the sweep', async () => {
+    const { endpoint } = await create({ events: [{ table: 'orders', operations: ['insert'] }] });
+    const [{ name }] = (await admin.rows<{ name: string }>(`select tgname as name from pg_trigger where tgrelid = 'orders'::regclass and not tgisinternal`)) as [{ name: string }];
+    await admin.rows(`drop trigger ${name} on orders`);
+    expect(await worker.transaction(asDeliverer, (tx) => mendWatches(tx))).toBe(1);
+    await admin.rows(`insert into orders values (1, 'paid')`);
+    await deliver(endpoint);
+    expect(receiver.received).toHaveLength(1);
   });
 
   it('loses its triggers when nobody asks any more', async () => {
@@ -487,9 +500,9 @@ describe('an endpoint', () => {
     await webhooks.remove(service, endpoint.id);
     await delivering;
     expect(receiver.received.length).toBeLessThan(100);
-    const { feeder } = { feeder: await admin.transaction(asEngine, (tx) => feedEndpoints(tx)) };
+    const { feeder } = { feeder: await admin.transaction(asDeliverer, (tx) => feedEndpoints(tx)) };
     expect(feeder).toEqual({ endpoints: 0, nextSeconds: null });
-    for (;;) if ((await worker.transaction(asEngine, (tx) => sweepWebhooks(tx, 0, 100))) === 0) break;
+    for (;;) if ((await worker.transaction(asDeliverer, (tx) => sweepWebhooks(tx, 0, 100))) === 0) break;
     expect([await count('mainstay_internal.webhook_deliveries'), await count('mainstay_internal.events'), await count('mainstay_internal.webhook_attempts')]).toEqual([0, 0, 0]);
   });
 
@@ -604,7 +617,7 @@ describe('the feeder', () => {
     await webhooks.pause(service, paused.id, null);
     await admin.rows(`update mainstay_internal.webhook_endpoints set rests_until = now() + interval '30 s' where id = $1`, [resting.id]);
     await admin.rows(`insert into orders values (1, 'paid'), (2, 'paid')`);
-    const feed = (): Promise<Fed> => worker.transaction(asEngine, (tx) => feedEndpoints(tx));
+    const feed = (): Promise<Fed> => worker.transaction(asDeliverer, (tx) => feedEndpoints(tx));
     expect(await feed()).toMatchObject({ endpoints: 1, nextSeconds: expect.closeTo(30, -1) });
     expect(await feed()).toMatchObject({ endpoints: 0 });
     expect(await admin.rows(`select payload from mainstay_internal.jobs where kind = 'deliver-events'`)).toEqual([{ payload: { endpointId: ready.id } }]);
@@ -625,7 +638,7 @@ async function count(table: string): Promise<number> {
 
 /** What the feeder does with what triggers left. */
 function breaks(): Promise<unknown> {
-  return worker.transaction(asEngine, (tx) => takeBreaks(tx));
+  return worker.transaction(asDeliverer, (tx) => takeBreaks(tx));
 }
 
 /** The endpoint's newest delivery in full. */

@@ -28,7 +28,8 @@ export const watches: HouseMigration = {
     );
     alter table mainstay_internal.webhook_queries enable row level security;
     create policy all_of_them_too on mainstay_internal.webhook_queries to mainstay_watcher using (true);
-    grant select on mainstay_internal.webhook_queries to mainstay_watcher;
+    create policy all_of_them on mainstay_internal.webhook_queries to mainstay_worker using (true);
+    grant select on mainstay_internal.webhook_queries to mainstay_watcher, mainstay_worker;
 
     create function mainstay_internal.wake_feeder() returns void language plpgsql set search_path = '' as $$
       begin
