@@ -29,6 +29,7 @@ const pollMs = 1000;
 const awakePollMs = 20;
 const drowsyMs = 500;
 const retryMs = 500;
+const gatherMs = 5;
 const freeMs = 2000;
 const sweepMs = 60_000;
 const settleForMs = 10_000;
@@ -135,7 +136,10 @@ export class NetPump {
     for (const request of claimed) void this.carryOut(request);
     // As many as there was room for: there will be more as soon as there is room again.
     this.isMore = claimed.length > 0 || places <= 0;
-    return claimed.length > 0 && this.underWay.size < mostAtOnce ? 0 : this.rest(claimed.length > 0);
+    if (claimed.length === 0 || this.underWay.size >= mostAtOnce) return this.rest(claimed.length > 0);
+    // A claim costs the same for one as for many: let some of them end first.
+    await pause(gatherMs);
+    return 0;
   }
 
   private async claim(places: number): Promise<NetRequest[]> {
