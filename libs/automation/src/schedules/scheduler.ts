@@ -14,6 +14,8 @@ export interface SchedulerLog {
 
 /** It looks this often, whatever it was told: a clock may jump, and a notification may be lost. */
 const lookMs = 1000;
+/** And no more often. */
+const restMs = 10;
 const followMs = 10_000;
 const againMs = 500;
 /** After an error that may go by itself. */
@@ -43,7 +45,7 @@ export class Scheduler {
 
   /** Wakes at what the listener hears; to be said before it starts. */
   hearFrom(listener: Listener): Listener {
-    listener.on({ channel: schedulesChannel, onNotify: () => this.wake(), onListening: () => this.wake() });
+    listener.on({ channel: schedulesChannel, onNotify: (about) => this.wake(about === 'cron'), onListening: () => this.wake(true) });
     return listener;
   }
 
@@ -57,9 +59,9 @@ export class Scheduler {
     await this.loop;
   }
 
-  private wake(): void {
+  private wake(isAboutCron: boolean): void {
     this.isWoken = true;
-    this.isFollowing = true;
+    this.isFollowing ||= isAboutCron;
     this.wakeUp();
   }
 
@@ -92,7 +94,8 @@ export class Scheduler {
     while ((await this.takeTurn()) === takenAtOnce && !this.isStopped);
     const { seconds, hasOpen } = await lookAhead(this.database);
     if (hasOpen) await asOnlyClock(this.database, 'settle', (tx) => this.settle(tx));
-    return Math.min(lookMs, seconds === null ? lookMs : Math.ceil(seconds * 1000));
+    // What is due and was not taken is in another worker's hands.
+    return Math.min(lookMs, seconds === null ? lookMs : Math.max(restMs, Math.ceil(seconds * 1000)));
   }
 
   private async follow(): Promise<void> {
