@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { AuthModule, makeSecrets } from '@mainstay/auth';
 import { SchedulesService } from '@mainstay/automation';
 import { readSettings } from '@mainstay/config';
@@ -193,5 +194,16 @@ describe('what is no schedule', () => {
   it('an account has a hundred schedules and no more', async () => {
     await test.admin.rows(`insert into mainstay_internal.schedules (name, owner, role, claims, cron, target) select 'n' || i, $1, 'authenticated', '{}', '@daily', '{"kind": "function"}' from generate_series(1, 100) i`, [anna]);
     expect(await ask('anna', 'POST', '/schedules/v1', nightly)).toMatchObject({ status: 422, body: { message: 'an account has at most 100 schedules' } });
+  });
+});
+
+describe('the examples of docs/schedules.md', () => {
+  const blocks = Array.from(readFileSync(new URL('../../../docs/schedules.md', import.meta.url), 'utf8').matchAll(/^```(sql|json)\n(.*?)^```$/gms), ([, kind, text]) => ({ kind: kind!, text: text! }));
+
+  it('work as they stand', async () => {
+    expect(blocks.map(({ kind }) => kind)).toEqual(['sql', 'json']);
+    await test.admin.transaction({ role: 'postgres', settings: {} }, (tx) => tx.rows(blocks[0]!.text));
+    expect(await test.admin.rows('select name, role, owner from mainstay_internal.schedules order by name')).toEqual(['digest', 'tidy'].map((name) => ({ name, role: 'postgres', owner: 'service_role' })));
+    expect(await ask('anna', 'POST', '/schedules/v1', JSON.parse(blocks[1]!.text))).toMatchObject({ status: 201, body: { name: 'weekly report', next_runs: { length: 5 } } });
   });
 });
