@@ -52,6 +52,7 @@ const refused: [what: string, file: string, text: string, says: string | RegExp]
   ['a feature imports pg', 'libs/rest/src/x.ts', value('pg'), 'is not allowed to import "pg"'],
   ['a feature imports the ORM', 'libs/auth/src/x.ts', value('@mikro-orm/postgresql'), 'is not allowed to import "@mikro-orm/postgresql"'],
   ['a feature imports Bull', 'libs/automation/src/x.ts', value('bull'), 'is not allowed to import "bull"'],
+  ['a feature imports the HTTP client', 'libs/automation/src/x.ts', value('undici'), 'is not allowed to import "undici"'],
   ['a feature imports the HTTP server', 'libs/rest/src/x.ts', value('@nestjs/platform-fastify'), 'is not allowed to import "@nestjs/platform-fastify"'],
   ['a feature other than auth imports Passport', 'libs/rest/src/x.ts', value('@nestjs/passport'), 'is not allowed to import "@nestjs/passport"'],
   ['a feature imports another scope', 'libs/rest/src/x.ts', value('@mainstay/auth'), onlyTags('scope:rest', 'scope:shared', 'scope:rest')],
