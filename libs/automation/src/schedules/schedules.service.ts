@@ -76,7 +76,8 @@ export class SchedulesService {
     return this.change(caller, keyed, async (tx) => {
       await mustFind(tx, id);
       const run = await findRun(tx, await runScheduleNow(tx, id));
-      const headers: Record<string, string> = run?.job_id == null ? {} : { location: `/jobs/v1/${run.job_id}` };
+      const jobId = run?.job_id ?? null;
+      const headers: Record<string, string> = jobId === null ? {} : { location: `/jobs/v1/${jobId}` };
       return { status: 202, headers, body: run };
     });
   }
