@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchStack, Section } from './stack.ts';
 import { tokenFor } from './token.ts';
@@ -116,6 +116,8 @@ async function drain(answer: Response): Promise<number> {
 function watchMemory(pid: number): () => number {
   let most = 0;
   const timer = setInterval(() => {
+    // A process that is gone has said its last figure; what ended it is told elsewhere.
+    if (!existsSync(`/proc/${pid}/status`)) return;
     most = Math.max(most, Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
   }, 50);
   return () => {

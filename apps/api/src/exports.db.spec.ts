@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -619,4 +620,32 @@ describe('an export that SQL asks for', () => {
     await runJob(inside);
     expect(await look('anna', inside)).toMatchObject({ state: 'failed', error: { code: 'PGRST106' } });
   });
+});
+
+describe('docs/exports.md', () => {
+  const blocks = Array.from(readFileSync(new URL('../../../docs/exports.md', import.meta.url), 'utf8').matchAll(/^```(sql|sh|csv|json)\n(.*?)^```$/gms), ([, kind, written]) => ({ kind: kind!, written: written! }));
+
+  it('gives what it says', async () => {
+    const asked = blocks.filter(({ kind }) => kind !== 'sql');
+    expect(asked.length).toBeGreaterThan(4);
+    await test.admin.transaction({ role: 'postgres', settings: {} }, async (tx) => {
+      for (const { written } of blocks.filter(({ kind }) => kind === 'sql')) for (const statement of written.split(/;\n/)) if (statement.trim() !== '') await tx.rows(statement);
+    });
+    await keeper.reload();
+    for (let i = 0; i < asked.length; i += 2) {
+      const said = await run(asked[i]!.written);
+      if (asked[i + 1]!.kind === 'csv') expect(said).toBe(asked[i + 1]!.written);
+      else expect(JSON.parse(said)).toMatchObject(JSON.parse(asked[i + 1]!.written) as object);
+    }
+  });
+
+  /** Sends what a curl command would. */
+  async function run(command: string): Promise<string> {
+    const variables: Record<string, string> = { API: url, KEY: secrets['SERVICE_ROLE_KEY']! };
+    const words = Array.from(command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g), ([, single, double, bare]) => single ?? (double ?? bare!).replace(/\$(\w+)/g, (_, name: string) => variables[name]!));
+    const after = (flag: string): string[] => words.flatMap((word, i) => (word === flag ? [words[i + 1]!] : []));
+    const [body] = after('-d');
+    const headers = Object.fromEntries(after('-H').map((header) => header.split(/: (.*)/s) as [string, string]));
+    return (await fetch(words.find((word) => word.startsWith('http'))!, { method: body === undefined ? 'GET' : 'POST', headers, ...(body === undefined ? {} : { body }) })).text();
+  }
 });

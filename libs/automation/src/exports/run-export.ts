@@ -79,6 +79,8 @@ class FileMaker {
   private rows = 0;
   private bytes = 0;
   private chunkNo = 0;
+  /** The piece that is being kept while the next one is read. */
+  private keeping: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
@@ -101,7 +103,8 @@ class FileMaker {
       { signal },
     );
     const last = this.cutter.end();
-    if (last !== null) await this.keep(last);
+    if (last !== null) await this.keepNext(last);
+    await this.keeping;
     const sha256 = this.hash.digest();
     this.run.finish(async (tx) => {
       if (!(await sealExport(tx, this.kept.id, this.run.attempt, { rows: this.rows, sha256, keepSeconds: this.terms.keepSeconds }))) throw new LeaseLost(this.run.jobId);
@@ -111,14 +114,22 @@ class FileMaker {
 
   private async take({ bytes, rows }: FilePiece, expected: number): Promise<void> {
     this.rows += rows;
-    for (const chunk of this.cutter.push(bytes)) await this.keep(chunk);
+    for (const chunk of this.cutter.push(bytes)) await this.keepNext(chunk);
     // The planner may have been wrong, and then nobody knows how many there are.
     this.run.progress({ done: this.rows, total: expected > this.rows ? expected : null, note: `${this.bytes.toLocaleString('en')} bytes` });
   }
 
-  private async keep(bytes: Uint8Array): Promise<void> {
+  /** PostgreSQL makes the next rows while it keeps these. */
+  private async keepNext(chunk: Uint8Array): Promise<void> {
+    await this.keeping;
+    this.keeping = this.keep(Buffer.from(chunk), this.rows);
+    // Whoever waits for it is told.
+    this.keeping.catch(() => {});
+  }
+
+  private async keep(bytes: Uint8Array, rowsWritten: number): Promise<void> {
     this.hash.update(bytes);
-    const ofOwner = await addExportChunk(this.database, { exportId: this.kept.id, attempt: this.run.attempt, chunkNo: this.chunkNo, bytes, rowsWritten: this.rows });
+    const ofOwner = await addExportChunk(this.database, { exportId: this.kept.id, attempt: this.run.attempt, chunkNo: this.chunkNo, bytes, rowsWritten });
     if (ofOwner === null) throw new LeaseLost(this.run.jobId);
     if (ofOwner > this.terms.quotaBytes) {
       throw exportFault('quota_used_up', {

@@ -32,4 +32,4 @@ import { exportFunctions } from './0067-export-functions.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables, roomFigures];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables, exportFunctions, roomFigures];
