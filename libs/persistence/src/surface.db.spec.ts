@@ -176,7 +176,7 @@ describe('schemas', () => {
       `select rolname as role from pg_roles where has_schema_privilege(oid, 'mainstay_internal', 'usage') and not rolsuper and rolname !~ '^pg_' order by 1`,
     );
     // `postgres` has what its membership in `supabase_auth_admin` gives: the accounts are its own to change in any case.
-    expect(found.map(({ role }) => role)).toEqual(['authenticator', 'mainstay_api', 'mainstay_vault', 'mainstay_worker', 'postgres', 'supabase_auth_admin']);
+    expect(found.map(({ role }) => role)).toEqual(['authenticator', 'mainstay_api', 'mainstay_commands', 'mainstay_vault', 'mainstay_viewer', 'mainstay_watcher', 'mainstay_worker', 'postgres', 'supabase_auth_admin']);
   });
 
   it('no SECURITY DEFINER function of ours is without a pinned search_path', async () => {
