@@ -56,6 +56,8 @@ const functions = `
   grant all on notes to anon, authenticated;
   create trigger on_note after insert on notes for each row execute function on_row();
   alter table marks add foreign key (uid) references auth.users on delete cascade not valid;
+  create function leave_behind() returns text language sql as $$ select set_config('app.secret', 'ada''s', false) $$;
+  create function find_left() returns text language sql as $$ select coalesce(current_setting('app.secret', true), '') $$;
   create function who() returns text language sql as $$ select session_user || ' ' || current_user $$;
 `;
 
@@ -236,6 +238,12 @@ describe('a function that', () => {
     expect(await ended(await enqueue(as(ada), 'shifting', { a: ['x'] }))).toMatchObject({ state: 'done', result: 7 });
   });
 
+  it('sets something for the whole session leaves it to nobody', async () => {
+    await ended(await enqueue(as(ada), 'leave_behind', {}));
+    const ids = await Promise.all(Array.from({ length: 10 }, () => enqueue(as(bob), 'find_left', {})));
+    for (const id of ids) expect(await ended(id)).toMatchObject({ state: 'done', result: '' });
+  });
+
   it('tells its progress is seen while it runs', async () => {
     const id = await enqueue(as(ada), 'slow', { seconds: 1.5 });
     await until(async () => (await job(id))['progress'] !== null);
@@ -295,6 +303,22 @@ describe('after', () => {
       await ended(first);
     });
     expect(await ended(last)).toMatchObject({ state: 'done' });
+  });
+});
+
+describe('a queue of one’s own', () => {
+  it('has no more jobs running at once than it may, of one key and over all', async () => {
+    await admin.rows(`insert into mainstay_internal.queues (name, concurrency, per_turn_concurrency, turn_from) values ('narrow', 3, 1, 'shelf')`);
+    await admin.transaction({ role: 'postgres', settings: {} }, (tx) => tx.rows('create function fill(shelf text) returns void language sql as $$ select pg_sleep(0.15) $$'));
+    for (const shelf of ['a', 'a', 'a', 'b', 'b', 'c', 'd', 'e']) await enqueue(as(ada), 'fill', { shelf }, { queue: 'narrow' });
+    const all = `select turn, started_at as s, finished_at as f from mainstay_internal.jobs where queue = 'narrow' and state = 'done'`;
+    await until(async () => (await admin.rows(all)).length === 8);
+    const overlaps = async (same: string): Promise<number> => {
+      const [row] = await admin.rows<{ most: number }>(`with j as (${all}) select max((select count(*)::int from j other where other.s <= j.s and other.f > j.s ${same})) as most from j`);
+      return row!.most;
+    };
+    expect(await overlaps('and other.turn = j.turn')).toBe(1);
+    expect(await overlaps('')).toBeLessThanOrEqual(3);
   });
 });
 

@@ -48,6 +48,8 @@ export class FunctionThrew extends Error {
  */
 export async function callFunction(database: Database, session: Session, text: CallText, args: unknown, lease: Lease, terms: { signal: AbortSignal; onProgress: OnProgress }): Promise<boolean> {
   const statements: Statement[] = [
+    // What a function before this one set for the whole session must not be seen by somebody else's.
+    { name: 'reset_all', text: 'reset all', values: [] },
     openSession({ role: session.role, settings: { ...session.settings, 'mainstay.job': lease.jobId } }),
     { name: nameOf(text), text: `select set_config('mainstay.result', (${text})::text, true)`, values: [JSON.stringify(args)] },
     { name: 'leave_role', text: `select set_config('role', 'none', true)`, values: [] },
@@ -61,10 +63,10 @@ export async function callFunction(database: Database, session: Session, text: C
     return rows[0]![0] === 't';
   } catch (error) {
     if (!isDatabaseError(error)) throw error;
-    if (error.code === leaseLostCode && failedPlace(error) === 3) throw new LeaseLost(lease.jobId);
-    const place = failedPlace(error);
+    if (error.code === leaseLostCode && failedPlace(error) === statements.length - 1) throw new LeaseLost(lease.jobId);
+    const place = failedPlace(error) ?? 0;
     // After the last statement it is the commit that failed: a constraint that the function left to the end.
-    throw place === 0 ? error : new FunctionThrew(error);
+    throw place < 2 ? error : new FunctionThrew(error);
   }
 }
 

@@ -102,7 +102,7 @@ export class Database {
    * @throws as `once`; `failedPlace` tells at which statement
    */
   series(statements: readonly Statement[], { signal, onMessage }: RunTerms & { readonly onMessage?: (message: { code?: string | undefined; message?: string | undefined }) => void } = {}): Promise<Result> {
-    return asSqlStep(statements[1]?.text ?? '', async () => {
+    return asSqlStep(statements[0]?.text ?? '', async () => {
       const client = await this.acquire(signal);
       const cancellation = signal === undefined ? null : new Cancellation(client, signal);
       if (onMessage !== undefined) client.on('notice', onMessage);
