@@ -19,7 +19,7 @@ export type EventInput =
 export const starred = '***';
 
 const known = ['url', 'description', 'events', 'headers', 'is_paused', 'rate'];
-const families = ['job', 'import', 'export', 'schedule', 'user'];
+const families = ['job', 'import', 'user'];
 const mostEvents = 100;
 
 /** Reads the body of a POST or PATCH. @throws Fault that names what is wrong */
@@ -50,12 +50,15 @@ function eventOf(value: unknown): EventInput {
     return { kind: 'announced', pattern: patternOf(event['type']) };
   }
   refuseUnknown(event, ['schema', 'table', 'operations', 'filter', 'columns'], 'An event of a table');
-  const table = textOf(event, 'table', 200);
-  if (table === undefined) throw eventFault('An event needs a "table", or a "type" such as "job.dead"');
+  const named = textOf(event, 'table', 200);
+  const schema = textOf(event, 'schema', 200);
+  if (named === undefined) throw eventFault('An event needs a "table", or a "type" such as "job.dead"');
+  // With its schema, as `imports/v1` takes it too.
+  const [, before, after] = schema === undefined ? (/^([^.]+)\.([^.]+)$/.exec(named) ?? []) : [];
   return {
     kind: 'rows',
-    schema: textOf(event, 'schema', 200) ?? 'public',
-    table,
+    schema: schema ?? before ?? 'public',
+    table: after ?? named,
     operations: operationsOf(event['operations']),
     filter: event['filter'] === null ? null : (textOf(event, 'filter', 8000) ?? null),
     columns: columnsOf(event['columns']),

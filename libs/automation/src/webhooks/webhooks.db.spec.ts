@@ -565,6 +565,8 @@ describe('an endpoint', () => {
 
   it.each<[Record<string, unknown>, string, string]>([
     [{ events: [] }, 'endpoint_not_valid', 'at least one event'],
+    [{ events: ['export.done'] }, 'event_not_valid', 'no events "export.…"'],
+    [{ events: [{ table: 'public.ordrs' }] }, 'table_not_found', 'no table "public.ordrs"'],
     [{ events: ['jobs.dead'] }, 'event_not_valid', 'no events "jobs.…"'],
     [{ events: [{ table: 'ordrs' }] }, 'table_not_found', 'did you mean "orders"'],
     [{ events: [{ table: 'orders', operations: ['upsert'] }] }, 'event_not_valid', 'insert, update, delete'],
