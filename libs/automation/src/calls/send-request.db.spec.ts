@@ -68,6 +68,14 @@ describe('mainstay.enqueue_http', () => {
     await expect(db.admin.rows(`select from mainstay_internal.jobs where unique_key like '%taken back%'`)).resolves.toEqual([]);
   });
 
+  it('makes what can be cancelled and sent again in SQL', async () => {
+    const { id } = await enqueue('$1');
+    await as('service_role', `update mainstay.requests set state = 'cancelled' where id = $1`, [id]);
+    await expect(jobOf(id)).resolves.toMatchObject({ state: 'cancelled' });
+    await as('postgres', `update mainstay.requests set state = 'queued' where id = $1`, [id]);
+    await expect(jobOf(id)).resolves.toMatchObject({ state: 'queued' });
+  });
+
   it('is called by a user through a function of the project’s, as the project', async () => {
     await as('postgres', `create function public.tell(url text) returns uuid language sql security definer set search_path = '' as $$ select mainstay.enqueue_http(url, '{}') $$`);
     const [{ id }] = await db.admin.transaction({ role: 'authenticated', settings: { 'request.jwt.claims': '{"role":"authenticated","sub":"11111111-1111-4111-8111-111111111111"}' } }, (tx) => tx.rows<any>('select public.tell($1) as id', [url]));

@@ -118,7 +118,9 @@ export const requests: HouseMigration = {
       comment on function mainstay.enqueue_http(text, jsonb, jsonb, text, integer, boolean, timestamptz, text, integer, text, integer, uuid[]) is 'Calls a URL after this transaction has committed, at least once, signed as Standard Webhooks has it.';
       revoke execute on function mainstay.enqueue_http from public;
       grant execute on function mainstay.enqueue_http to service_role, postgres;
-      grant select on mainstay.requests to service_role, postgres;
+      -- As with mainstay.jobs: to 'cancelled', or to 'queued' to send it again.
+      create trigger change_job instead of update on mainstay.requests for each row execute function mainstay_internal.change_job();
+      grant select, update (state) on mainstay.requests to service_role, postgres;
     `)}
     revoke create on schema mainstay from mainstay_viewer;
   `,
