@@ -73,6 +73,12 @@ function formatInWords({ format, gzip }: Export): string {
   return `${names[format]}${gzip ? ', packed' : ''}`;
 }
 
+/** The link as it leads from here: what the api calls itself may be another name of the same server. */
+function hereOf(url: string): string {
+  const { pathname, search } = new URL(url, window.location.href);
+  return `${pathname}${search}`;
+}
+
 function ExportActions({ made, reload }: { made: Export; reload: () => void }) {
   const [isAsking, setAsking] = useState(false);
   const deleting = useAction(async () => {
@@ -99,7 +105,7 @@ function ExportActions({ made, reload }: { made: Export; reload: () => void }) {
       {made.file === null ? (
         <span className="muted">{made.is_expired ? 'let go' : ''}</span>
       ) : (
-        <a className="button button-small" href={made.file.url} download={made.file.name} aria-label={`Download ${made.file.name}`}>
+        <a className="button button-small" href={hereOf(made.file.url)} download={made.file.name} aria-label={`Download ${made.file.name}`}>
           <Icon name="download" />
           Download
         </a>
