@@ -35,9 +35,9 @@ const expressions = fc.oneof(
 );
 
 it.each<CronDialect>(['mainstay', 'pg_cron'])('SQL judges an expression of %s in the words of the parser', async (dialect) => {
-  const samples = fc.sample(expressions, { numRuns: 3000, seed: Date.now() });
+  const samples = fc.sample(expressions, { numRuns: 1500, seed: Date.now() });
   const rows = await db.admin.rows<{ refusal: string | null }>(`select mainstay.check_cron(expression, $2) as refusal from unnest($1::text[]) with ordinality as sample (expression, place) order by place`, [samples, dialect]);
   const judged = samples.map((expression, i) => [expression, rows[i]!.refusal]);
   expect(judged).toEqual(samples.map((expression) => [expression, refusalOf(expression, dialect)]));
-  expect(rows.filter(({ refusal }) => refusal === null).length).toBeGreaterThan(100);
+  expect(rows.filter(({ refusal }) => refusal === null).length).toBeGreaterThan(50);
 });
