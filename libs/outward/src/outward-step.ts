@@ -1,5 +1,5 @@
 import { asStep, tracing } from '@mainstay/telemetry';
-import type { OutwardAnswer, OutwardCall } from './outward.ts';
+import type { OutwardAnswer, OutwardCall } from './outward-call.ts';
 import { parseTarget } from './parse-target.ts';
 
 /**

@@ -3,7 +3,8 @@ import { createServer as createTlsServer } from 'node:https';
 import { createServer as createPlainServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
-import { Outward, type OutwardCall, type OutwardTerms } from './outward.ts';
+import type { OutwardCall } from './outward-call.ts';
+import { Outward, type OutwardTerms } from './outward.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 

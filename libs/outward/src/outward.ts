@@ -7,6 +7,7 @@ import { Connections } from './connections.ts';
 import { Deadline } from './deadline.ts';
 import { failureOf } from './failure-of.ts';
 import { asOutwardStep } from './outward-step.ts';
+import type { OutwardAnswer, OutwardCall } from './outward-call.ts';
 import { parseTarget, type Target } from './parse-target.ts';
 import { OutwardFailure, OutwardRefusal } from './refusals.ts';
 import { NameResolver, type LookUp } from './resolve-name.ts';
@@ -21,28 +22,6 @@ export interface OutwardTerms {
   readonly allowedPorts: readonly number[];
   /** How names are resolved, for specs. */
   readonly lookUp?: LookUp;
-}
-
-export interface OutwardCall {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | string | null;
-  /** For all of it: name, connection, request, and the last byte of the answer. */
-  readonly timeoutMs: number;
-  /** So much of the answer's body is read and kept. */
-  readonly maxAnswerBytes: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface OutwardAnswer {
-  readonly status: number;
-  /** Names in small letters; those that came several times are joined by commas. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer;
-  /** There was more than `maxAnswerBytes`. */
-  readonly isCut: boolean;
-  readonly ms: number;
 }
 
 /** Addresses of one name that are tried before it counts as unreachable. */
