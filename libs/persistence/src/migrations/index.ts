@@ -14,22 +14,23 @@ import { factorTables } from './0042-factors.ts';
 import { oauthTables } from './0044-oauth.ts';
 import { keyTables } from './0046-keys.ts';
 import { refreshAtOnce } from './0047-refresh.ts';
+import { customProviderTable } from './0048-custom-providers.ts';
 import { lanes } from './0050-lanes.ts';
 import { ownJobs } from './0051-own-jobs.ts';
 import { queueTerms } from './0052-queue-terms.ts';
-import { figures } from './0068-figures.ts';
-import { roomFigures } from './0069-room-figures.ts';
+import { requests } from './0055-requests.ts';
+import { net } from './0056-net.ts';
 import { webhookTables } from './0058-webhooks.ts';
 import { watches } from './0059-watches.ts';
 import { announcements } from './0060-announcements.ts';
-import { requests } from './0055-requests.ts';
-import { net } from './0056-net.ts';
 import { scheduleTables } from './0061-schedules.ts';
 import { scheduleFunctions } from './0062-schedule-functions.ts';
 import { vault } from './0064-vault.ts';
 import { exportTables } from './0066-exports.ts';
 import { exportFunctions } from './0067-export-functions.ts';
+import { figures } from './0068-figures.ts';
+import { roomFigures } from './0069-room-figures.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, figures, exportTables, exportFunctions, roomFigures];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, customProviderTable, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, exportTables, exportFunctions, figures, roomFigures];
