@@ -245,7 +245,11 @@ async function untilOver(stack: Stack, { tell }: JobFire, lastFault: number): Pr
   for (;;) {
     const [row] = (await runSql(stack.dbUrl, `select count(*)::int as open from mainstay.jobs where state in ('queued', 'running')`).catch(() => [{ open: -1 }])) as [{ open: number }];
     if (row.open === 0) return 0;
-    if (performance.now() - lastFault > 120_000) return row.open;
+    if (performance.now() - lastFault > 120_000) {
+      const open = await runSql(stack.dbUrl, `select state, queue, attempts, run_at - now() as due_in, after, error ->> 'code' as error, arguments from mainstay.jobs where state in ('queued', 'running') limit 10`);
+      tell(`still open: ${JSON.stringify(open)}`);
+      return row.open;
+    }
     if (row.open > 0) tell(`${row.open} open`);
     await sleep(1000);
   }

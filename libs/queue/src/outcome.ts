@@ -29,7 +29,8 @@ export function outcomeOf(thrown: unknown, signal: AbortSignal, logId: string): 
   if (signal.reason instanceof WorkerStopping) return { kind: 'stopped' };
   if (thrown instanceof TryAgain) return { kind: 'failed', error: errorOf(thrown), afterSeconds: thrown.afterSeconds };
   if (thrown instanceof Fault) return { kind: 'failed', error: errorOf(thrown) };
-  if (isConnectionError(thrown)) return { kind: 'failed', error: { code: 'database_unreachable', message: 'The connection to the database broke', details: null, hint: null } };
+  // Not the job's fault: it shall not wait the longer the more often the database went away.
+  if (isConnectionError(thrown)) return { kind: 'failed', afterSeconds: 0.5 + Math.random() * 2, error: { code: 'database_unreachable', message: 'The connection to the database broke', details: null, hint: null } };
   return { kind: 'failed', error: { code: 'unexpected', message: 'The attempt met an error that nobody foresaw', details: { log_id: logId }, hint: 'The worker’s log tells more under this id.' } };
 }
 
