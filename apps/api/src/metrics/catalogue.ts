@@ -39,7 +39,7 @@ export const catalogue = {
 
   // Jobs, the same whichever api is asked
   mainstay_queue_waiting: metric('gauge', 'queue', 'Jobs that are due and that no worker has claimed.'),
-  mainstay_queue_scheduled: metric('gauge', 'queue', 'Jobs that are to be done later.'),
+  mainstay_queue_scheduled: metric('gauge', 'queue', 'Jobs that are to be done later, or after others.'),
   mainstay_queue_running: metric('gauge', 'queue', 'Jobs that a worker has.'),
   mainstay_queue_oldest_seconds: metric('gauge', 'queue', 'For how long the job that waits longest has been due; 0 where none waits.'),
   mainstay_queue_kept: metric('gauge', 'queue state', 'Jobs that failed, are dead or were cancelled, and are still kept (MAINSTAY_JOB_KEEP).'),

@@ -32,7 +32,14 @@ export const figures: HouseMigration = {
           from (select carrier, outbox.queue, count(*) as jobs, min(id) as first from mainstay_internal.outbox group by carrier, outbox.queue) as lanes
           group by lanes.queue
         ),
-        later as (select jobs.queue, count(*) as jobs from mainstay_internal.jobs where state = 'queued' and not is_due group by jobs.queue),
+        -- Those that wait for others stand in an index of their own.
+        later as (
+          select halves.queue, sum(halves.jobs)::bigint as jobs from (
+            select jobs.queue, count(*) as jobs from mainstay_internal.jobs where state = 'queued' and not is_due and not is_waiting group by jobs.queue
+            union all
+            select jobs.queue, count(*) as jobs from mainstay_internal.jobs where state = 'queued' and is_waiting group by jobs.queue
+          ) as halves group by halves.queue
+        ),
         running as (select jobs.queue, count(*) as jobs from mainstay_internal.jobs where state = 'running' group by jobs.queue),
         ended as (
           select jobs.queue, count(*) filter (where state = 'failed') as failed, count(*) filter (where state = 'dead') as dead, count(*) filter (where state = 'cancelled') as cancelled
