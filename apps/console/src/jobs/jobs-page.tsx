@@ -12,7 +12,7 @@ import { QueueSection } from './queue-section.tsx';
 import { RetryAll } from './retry-all.tsx';
 
 const states: readonly JobState[] = ['queued', 'running', 'done', 'failed', 'dead', 'cancelled'];
-const filters = ['state', 'kind', 'queue'] as const;
+type Filter = 'state' | 'kind' | 'queue';
 const step = 50;
 
 /** How the queues stand, and the jobs in them as they come and go. */
@@ -20,7 +20,7 @@ export function JobsPage({ query }: { query: URLSearchParams }) {
   const state = states.find((name) => name === query.get('state')) ?? '';
   const [kind, queue] = [query.get('kind') ?? '', query.get('queue') ?? ''];
   const search = new URLSearchParams(Object.entries({ state, kind, queue }).filter(([, value]) => value !== ''));
-  const filter = (name: (typeof filters)[number], value: string): void => {
+  const filter = (name: Filter, value: string): void => {
     const next = new URLSearchParams(search);
     if (value === '') next.delete(name);
     else next.set(name, value);

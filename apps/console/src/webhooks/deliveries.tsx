@@ -108,7 +108,7 @@ function DeliveryTable({ deliveries }: { deliveries: readonly Delivery[] | null 
 /** Sends a stretch of time once more: what died in it, or all of it. */
 function SendAgain({ endpoint, close, done }: { endpoint: Endpoint; close: () => void; done: () => void }) {
   const [state, setState] = useState<DeliveryState>('dead');
-  const [since, setSince] = useState(localTime(Date.now() - 86_400_000));
+  const [since, setSince] = useState(() => localTime(Date.now() - 86_400_000));
   const [until, setUntil] = useState('');
   const sending = useAction(async () => {
     const json = { state, since: new Date(since).toISOString(), ...(until === '' ? {} : { until: new Date(until).toISOString() }) };
