@@ -20,7 +20,7 @@ export interface NewCredential extends PublicCredential {
 }
 
 /** Loaded at the first ceremony: it is made of 280 files, which would be almost half of what the api reads at its start. */
-const webauthn = (): Promise<typeof import('@simplewebauthn/server')> => import('@simplewebauthn/server');
+const webauthn = () => import('@simplewebauthn/server');
 
 /** ES256, EdDSA, RS256: what authenticators have. */
 const algorithms = [-7, -8, -257];
