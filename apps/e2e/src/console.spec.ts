@@ -196,8 +196,8 @@ describe('the console', () => {
     it('says why one died, and sends it again', async () => {
       // No client can make a job die, so this one is laid into the table by the administrator.
       await runSql(stack.dbUrl.replace('//postgres:', '//supabase_admin:'), `
-        insert into mainstay_internal.jobs (kind, queue, payload, role, claims, state, attempts, max_attempts, patience, error, started_at, finished_at)
-        values ('ping', 'upkeep', '{}', 'service_role', '{"role":"service_role"}', 'dead', 3, 3, 3, '{"code":"57014","message":"It took too long, three times.","details":null,"hint":null}', now(), now())`);
+        insert into mainstay_internal.jobs (kind, queue, carrier, turn, payload, role, claims, state, attempts, max_attempts, patience, error, started_at, finished_at)
+        values ('ping', 'upkeep', 'upkeep', '', '{}', 'service_role', '{"role":"service_role"}', 'dead', 3, 3, 3, '{"code":"57014","message":"It took too long, three times.","details":null,"hint":null}', now(), now())`);
       await page.goto(at('#/jobs?state=dead'));
       await page.getByText('It took too long, three times.').waitFor();
       await page.getByRole('link', { name: 'Ping' }).click();
@@ -248,8 +248,8 @@ describe('the console', () => {
       await looked.getByRole('button', { name: 'Open row 1', exact: true }).click();
       await look('row');
       await visit('no rows', '#/data/public/flights_2001?where=line%3Aeq%3A-1', '.empty');
-      await visit('jobs', '#/jobs', 'table tbody a');
-      await looked.locator('table tbody a').first().click();
+      await visit('jobs', '#/jobs', 'tbody a[href^="#/jobs/"]');
+      await looked.locator('tbody a[href^="#/jobs/"]').first().click();
       await looked.locator('.facts').waitFor();
       await look('job');
       await looked.context().close();

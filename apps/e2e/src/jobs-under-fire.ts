@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,7 +47,7 @@ export interface BurntJobs {
  */
 export async function jobsUnderFire(stack: Stack, fire: JobFire): Promise<BurntJobs> {
   await makeWorld(stack);
-  const second = SecondWorker.start(stack, fire.leaseSeconds);
+  const second = await SecondWorker.start(stack, fire.leaseSeconds);
   const began = performance.now();
   const faults = Object.fromEntries(mishaps.map((mishap) => [mishap, 0])) as Record<Mishap, number>;
   let lastFault = began;
@@ -184,7 +184,7 @@ async function signal(stack: Stack, part: string, name: NodeJS.Signals): Promise
 
 /** Empties the queue as an operator's mistake would. */
 export async function flushQueue(stack: Stack): Promise<void> {
-  const url = new URL(queueUrl(stack));
+  const url = new URL(await queueUrl(stack));
   const socket = connect(Number(url.port), url.hostname);
   socket.setEncoding('utf8').write(`AUTH ${decodeURIComponent(url.password)}\r\nFLUSHALL\r\n`);
   let answer = '';
@@ -195,9 +195,10 @@ export async function flushQueue(stack: Stack): Promise<void> {
   if (!answer.startsWith('+OK\r\n+OK')) throw new Error(`FLUSHALL was refused: ${answer}`);
 }
 
-/** Where the queue is. It is told to api and worker alone, so it is read from the process itself. */
-export function queueUrl(stack: Stack): string {
-  const pid = stack.pids()['valkey'];
+/** Where the queue is. It is told to api and worker alone, so it is read from the process itself; one that was just killed is awaited. */
+export async function queueUrl(stack: Stack): Promise<string> {
+  let pid = stack.pids()['valkey'];
+  for (const until = Date.now() + 10_000; !existsSync(`/proc/${pid}/cmdline`) && Date.now() < until; await sleep(100)) pid = stack.pids()['valkey'];
   const port = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter((word) => word !== '').at(-1);
   const password = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((entry) => entry.startsWith('VALKEY_PASSWORD='))!.slice('VALKEY_PASSWORD='.length);
   return `redis://:${password}@127.0.0.1:${port}`;
@@ -210,11 +211,11 @@ class SecondWorker {
 
   private constructor(readonly environment: Readonly<Record<string, string>>) {}
 
-  static start(stack: Stack, leaseSeconds: string): SecondWorker {
+  static async start(stack: Stack, leaseSeconds: string): Promise<SecondWorker> {
     const secrets = parseEnv(readFileSync(join(stack.home, 'secrets.env'), 'utf8')) as Record<string, string>;
     const databaseUrl = new URL(stack.dbUrl);
     databaseUrl.username = 'supabase_admin';
-    const environment = { PATH: process.env['PATH']!, ...secrets, MAINSTAY_HOME: stack.home, MAINSTAY_JOB_LEASE: leaseSeconds, DATABASE_URL: databaseUrl.href, REDIS_URL: queueUrl(stack) };
+    const environment = { PATH: process.env['PATH']!, ...secrets, MAINSTAY_HOME: stack.home, MAINSTAY_JOB_LEASE: leaseSeconds, DATABASE_URL: databaseUrl.href, REDIS_URL: await queueUrl(stack) };
     const worker = new SecondWorker(environment);
     worker.launch();
     return worker;
