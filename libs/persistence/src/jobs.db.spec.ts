@@ -200,10 +200,18 @@ describe('a failed attempt', () => {
 
   it('never waits longer than 6 h', async () => {
     const id = await put({ maxAttempts: 100 });
-    await test.admin.rows(`update mainstay_internal.jobs set attempts = 60`);
+    await test.admin.rows(`update mainstay_internal.jobs set failures = 60`);
     await fail(worker, await mustClaim(id), failure('x'));
     const [row] = await test.admin.rows<{ wait: number }>(`select extract(epoch from run_at - now())::float8 as wait from mainstay_internal.jobs`);
     expect(row!.wait).toBeLessThanOrEqual(6 * 3600);
+  });
+
+  it('does not wait the longer for attempts that ended with their worker', async () => {
+    const id = await put({ maxAttempts: 100 });
+    await test.admin.rows(`update mainstay_internal.jobs set attempts = 60`);
+    await fail(worker, await mustClaim(id), failure('x'));
+    const [row] = await test.admin.rows<{ wait: number }>(`select extract(epoch from run_at - now())::float8 as wait from mainstay_internal.jobs`);
+    expect(row!.wait).toBeLessThanOrEqual(2);
   });
 
   it('is tried again after exactly the time it asks for', async () => {

@@ -196,7 +196,7 @@ export interface Failure {
 
 /**
  * Ends a failed attempt: `failed` for good when the job was refused, `dead` when its attempts are used up, else queued again
- * after the given time, or after min(6 h, 2^attempt s), of which chance takes a part so that jobs which fell together do not
+ * after the given time, or after min(6 h, 2^n s) at its nth failure, of which chance takes a part so that jobs which fell together do not
  * come back together. Gives the new state, and whether other jobs wait for this one; null when the job was no longer this attempt's.
  */
 export async function fail(database: Database, lease: Lease, { error, isRefused, afterSeconds }: Failure): Promise<{ readonly state: string; readonly isAwaited: boolean } | null> {
@@ -215,8 +215,8 @@ const failText = {
     )
     update mainstay_internal.jobs
     set state = ended.state, error = $3::jsonb, lease_token = null, lease_until = null, is_due = false, published_at = null,
-      run_at = clock_timestamp() + make_interval(secs => coalesce($5::float8, random() * least(21600, power(2, least(attempts, 20))))),
-      finished_at = case when ended.state <> 'queued' then clock_timestamp() end
+      run_at = clock_timestamp() + make_interval(secs => coalesce($5::float8, random() * least(21600, power(2, least(failures + 1, 20))))),
+      failures = failures + ($5::float8 is null)::integer, finished_at = case when ended.state <> 'queued' then clock_timestamp() end
     from ended where jobs.id = ended.id
     returning jobs.state, exists (select from mainstay_internal.job_waits where after_id = jobs.id)`,
 };

@@ -80,7 +80,7 @@ export async function retryJobs(tx: Transaction, search: JobSearch & { readonly 
        order by id limit $1 for update skip locked
      ),
      picked as (select distinct on (kind, coalesce(unique_key, id::text)) id from found order by kind, coalesce(unique_key, id::text), id desc)
-     update mainstay_internal.jobs set state = 'queued', max_attempts = attempts + patience, run_at = clock_timestamp(), is_due = false, published_at = null, finished_at = null,
+     update mainstay_internal.jobs set state = 'queued', max_attempts = attempts + patience, failures = 0, run_at = clock_timestamp(), is_due = false, published_at = null, finished_at = null,
        is_waiting = exists (select from mainstay_internal.job_waits w join mainstay_internal.jobs awaited on awaited.id = w.after_id where w.job_id = jobs.id and awaited.state <> 'done')
      where id in (select id from picked) returning queue`,
     values,

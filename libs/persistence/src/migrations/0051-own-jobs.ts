@@ -26,7 +26,9 @@ export const ownJobs: HouseMigration = {
       primary key (job_id, after_id)
     );
     create index job_waits_after on mainstay_internal.job_waits (after_id);
-    alter table mainstay_internal.jobs add column is_waiting boolean not null default false;
+    -- How often it has failed by itself: pauses grow with this and not with the attempts, since that its worker was killed is no
+    -- reason for a job to wait the longer.
+    alter table mainstay_internal.jobs add column is_waiting boolean not null default false, add column failures integer not null default 0 check (failures >= 0);
     drop index mainstay_internal.jobs_later;
     create index jobs_later on mainstay_internal.jobs (run_at) where state = 'queued' and not is_due and not is_waiting;
     create index jobs_waiting on mainstay_internal.jobs (id) where state = 'queued' and is_waiting;
@@ -347,7 +349,7 @@ export const ownJobs: HouseMigration = {
         declare
           queue text;
         begin
-          update mainstay_internal.jobs set state = 'queued', max_attempts = attempts + patience, run_at = clock_timestamp(), is_due = false, published_at = null, finished_at = null,
+          update mainstay_internal.jobs set state = 'queued', max_attempts = attempts + patience, failures = 0, run_at = clock_timestamp(), is_due = false, published_at = null, finished_at = null,
             is_waiting = exists (select from mainstay_internal.job_waits w join mainstay_internal.jobs awaited on awaited.id = w.after_id where w.job_id = in_job and awaited.state <> 'done')
           where id = in_job and state in ('dead', 'failed', 'cancelled') returning jobs.queue into queue;
           if not found then
