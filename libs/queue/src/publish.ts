@@ -1,14 +1,13 @@
-import { setTimeout } from 'node:timers/promises';
 import type { QueueName } from '@mainstay/domain';
 import { backlogs, promoteDue, sayAsleep, takeTurn, type Backlog, type Database } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
+import { Drowsiness } from './drowsiness.ts';
 import { nextWindow } from './fair-window.ts';
 import type { Log } from './log.ts';
+import { WakefulLoop } from './wakeful-loop.ts';
 
 /** Most outbox rows of one transaction. */
 const turnSize = 100;
-const pollMs = 1000;
-/** While it is awake it looks this often by itself, and it falls asleep after so long without work. */
 const awakePollMs = 10;
 const drowsyMs = 300;
 const retryMs = 250;
@@ -41,43 +40,33 @@ export class Relay {
   private readonly lastTurns = new Map<string, string>();
   /** Queues whose terms hold jobs back. */
   private held = new Set<string>();
-  private isStopped = false;
-  private isWoken = false;
-  private isFailing = false;
-  private isAsleep = true;
-  private workedAt = -Infinity;
-  private wakeUp: () => void = () => {};
-  private loop: Promise<void> = Promise.resolve();
+  private readonly drowsiness: Drowsiness;
+  private readonly loop: WakefulLoop;
 
   constructor(
     private readonly database: Database,
     private readonly bull: BullQueues,
-    private readonly log: Log,
+    log: Log,
     queues: Readonly<Record<string, { readonly concurrency: number }>>,
   ) {
     this.carriers = new Map(Object.entries(queues).map(([name, { concurrency }]) => [name as QueueName, makeCarrier(concurrency)]));
+    this.drowsiness = new Drowsiness({ awakePollMs, drowsyMs, say: (isAsleep) => sayAsleep(database, isAsleep) });
+    this.loop = new WakefulLoop({ pass: () => this.pass(), retryMs, log, words: { failing: 'outbox not relayed', well: 'outbox relayed again' } });
   }
 
   start(): void {
-    this.loop = this.run();
+    this.loop.start();
   }
 
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.wake();
-    await this.loop;
-    await sayAsleep(this.database, true).catch(() => {});
+    await this.loop.stop();
+    await this.drowsiness.sleepForGood();
   }
 
   /** Something was enqueued: more may follow, so it stays awake for a while. */
   wake(): void {
-    this.workedAt = performance.now();
-    this.lookAgain();
-  }
-
-  private lookAgain(): void {
-    this.isWoken = true;
-    this.wakeUp();
+    this.drowsiness.stir();
+    this.loop.wake();
   }
 
   /** A job was claimed that had lain in Bull for so long. */
@@ -87,37 +76,12 @@ export class Relay {
     if (carrier.claimedWhileFull === null) return;
     carrier.claimedWhileFull += 1;
     // A turn costs the same for one job as for a hundred: let a fifth of the window run out first.
-    if (carrier.claimedWhileFull >= carrier.window / 5) this.lookAgain();
+    if (carrier.claimedWhileFull >= carrier.window / 5) this.loop.wake();
   }
 
   /** An attempt of a queue's job has ended: its terms may let the next one go. */
   settled(queue: string): void {
-    if (this.held.has(queue)) this.lookAgain();
-  }
-
-  private async run(): Promise<void> {
-    while (!this.isStopped) {
-      this.isWoken = false;
-      const pauseMs = await this.pass().then(
-        (ms) => this.succeeded(ms),
-        (error: Error) => this.failed(error),
-      );
-      if (!this.isWoken && !this.isStopped && pauseMs > 0) await this.sleep(pauseMs);
-    }
-  }
-
-  private succeeded(pauseMs: number): number {
-    if (this.isFailing) this.log.info({}, 'outbox relayed again');
-    this.isFailing = false;
-    return pauseMs;
-  }
-
-  private async failed(error: Error): Promise<number> {
-    if (!this.isFailing) this.log.warn({ error: error.message }, 'outbox not relayed');
-    this.isFailing = true;
-    // Not to be woken: with the queue or the database away, every enqueueing would try again.
-    await setTimeout(retryMs);
-    return retryMs;
+    if (this.held.has(queue)) this.loop.wake();
   }
 
   /** Publishes what there is room for; says how long there will be nothing to do. */
@@ -136,21 +100,8 @@ export class Relay {
       taken += rows;
       isMore ||= rows > 0 && rows < room;
     }
-    const restMs = Math.min(await this.rest(taken > 0), this.held.size > 0 ? heldPollMs : Infinity);
+    const restMs = Math.min(await this.drowsiness.rest(taken > 0), this.held.size > 0 ? heldPollMs : Infinity);
     return isMore ? 0 : Math.min(restMs, (dueSeconds ?? Infinity) * 1000);
-  }
-
-  /** Falls asleep when nothing came for a while; says how long to pause. */
-  private async rest(hasWorked: boolean): Promise<number> {
-    const now = performance.now();
-    if (hasWorked) this.workedAt = now;
-    const wasAsleep = this.isAsleep;
-    this.isAsleep = now - this.workedAt > drowsyMs;
-    // Asleep it says so at every look: another relay may have died awake.
-    if (this.isAsleep || wasAsleep) await sayAsleep(this.database, this.isAsleep);
-    if (!this.isAsleep) return awakePollMs;
-    // One more look after it was said, for what was enqueued in between.
-    return wasAsleep ? pollMs : 1;
   }
 
   /** Fills a carrier's window as far as one turn of each of its queues does; says how many rows it took. */
@@ -176,16 +127,6 @@ export class Relay {
     this.lastTurns.set(key, turn.last);
     await this.bull.publish(lane.carrier as QueueName, turn.publications);
     return turn.rows;
-  }
-
-  private sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = globalThis.setTimeout(resolve, ms);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

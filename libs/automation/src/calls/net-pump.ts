@@ -5,7 +5,7 @@ import {
   claimNetRequests, dropNetRequest, freeNetRequests, isConnectionError, isDatabaseError, isNetOurs, PoolTimeout, returnNetRequests, sayNetAsleep, settleNetRequests, sweepNetAnswers,
   type Database, type NetAnswer, type NetRequest,
 } from '@mainstay/persistence';
-import { Gathered, type Log } from '@mainstay/queue';
+import { Drowsiness, Gathered, WakefulLoop, type Log } from '@mainstay/queue';
 import { curlWords } from './curl-words.ts';
 import { textOf } from './readable-answer.ts';
 
@@ -25,7 +25,6 @@ const mostAtOnce = 256;
 const perHost = 64;
 const perSilentHost = 8;
 
-const pollMs = 1000;
 const awakePollMs = 20;
 const drowsyMs = 500;
 const retryMs = 500;
@@ -34,6 +33,8 @@ const freeMs = 2000;
 const sweepMs = 60_000;
 const settleForMs = 10_000;
 const graceMs = 1500;
+/** As long as a timer goes. */
+const longestRestMs = 2 ** 31 - 1;
 
 /**
  * Sends what SQL has written down by `net.http_get` and its like, after the commit and at least once: a claim is a lease in the
@@ -49,94 +50,60 @@ export class NetPump {
   private readonly settlements: Gathered<NetAnswer, null>;
   private readonly aborter = new AbortController();
   private afterHost = '';
-  private isStopped = false;
-  private isWoken = false;
-  private isFailing = false;
   private isMore = false;
-  private isAsleep = true;
-  private workedAt = -Infinity;
+  /** Null until the database was asked whether it has pg_net itself. */
+  private isOurs: boolean | null = null;
   private freedAt = -Infinity;
   private sweptAt = -Infinity;
-  private wakeUp: () => void = () => {};
-  private loop: Promise<void> = Promise.resolve();
+  private readonly drowsiness: Drowsiness;
+  private readonly loop: WakefulLoop;
 
   constructor(private readonly terms: NetPumpTerms) {
     this.settlements = new Gathered(async (answers) => {
       await settleNetRequests(terms.commands, this.token, answers);
       return answers.map(() => null);
     });
+    this.drowsiness = new Drowsiness({ awakePollMs, drowsyMs, say: (isAsleep) => sayNetAsleep(terms.database, isAsleep) });
+    this.loop = new WakefulLoop({ pass: () => this.pass(), retryMs, log: terms.log, words: { failing: 'requests of pg_net not sent', well: 'requests of pg_net sent again' } });
   }
 
   start(): void {
-    this.loop = this.run();
+    this.loop.start();
   }
 
   /** A request was written down: more may follow, so it stays awake for a while. */
   wake(): void {
-    this.workedAt = performance.now();
-    this.lookAgain();
+    this.drowsiness.stir();
+    this.loop.wake();
   }
 
   /** Lets requests end for a moment, and gives the rest back to the other workers. */
   async stop(): Promise<void> {
-    this.isStopped = true;
-    this.lookAgain();
-    await this.loop;
-    const { commands, database } = this.terms;
-    await sayNetAsleep(database, true).catch(ignoreLost);
+    await this.loop.stop();
+    await this.drowsiness.sleepForGood();
     const end = performance.now() + graceMs;
     while (this.underWay.size > 0 && performance.now() < end) await pause(20);
     const unsent = [...this.underWay.keys()];
     this.aborter.abort();
-    if (unsent.length > 0) await returnNetRequests(commands, this.token, unsent).catch(ignoreLost);
+    if (unsent.length > 0) await returnNetRequests(this.terms.commands, this.token, unsent).catch(ignoreLost);
   }
 
-  private async run(): Promise<void> {
-    if (!(await this.isOurs())) return;
-    while (!this.isStopped) {
-      this.isWoken = false;
-      const pauseMs = await this.pass().then(
-        (ms) => this.succeeded(ms),
-        (error: Error) => this.failed(error),
-      );
-      if (!this.isWoken && !this.isStopped && pauseMs > 0) await this.sleep(pauseMs);
-    }
-  }
-
-  private async isOurs(): Promise<boolean> {
-    while (!this.isStopped) {
-      try {
-        const isOurs = await isNetOurs(this.terms.database);
-        if (!isOurs) this.terms.log.info({}, 'the server has pg_net itself');
-        return isOurs;
-      } catch (error) {
-        await this.failed(error as Error);
-      }
-    }
-    return false;
-  }
-
-  private succeeded(pauseMs: number): number {
-    if (this.isFailing) this.terms.log.info({}, 'requests of pg_net sent again');
-    this.isFailing = false;
-    return pauseMs;
-  }
-
-  private async failed(error: Error): Promise<number> {
-    if (!this.isFailing) this.terms.log.warn({ error: error.message }, 'requests of pg_net not sent');
-    this.isFailing = true;
-    await pause(retryMs);
-    return retryMs;
+  private async findOut(): Promise<boolean> {
+    const isOurs = await isNetOurs(this.terms.database);
+    if (!isOurs) this.terms.log.info({}, 'the server has pg_net itself');
+    return isOurs;
   }
 
   private async pass(): Promise<number> {
+    this.isOurs ??= await this.findOut();
+    if (!this.isOurs) return longestRestMs;
     await this.tidy();
     const places = mostAtOnce - this.underWay.size;
     const claimed = places > 0 ? await this.claim(places) : [];
     for (const request of claimed) void this.carryOut(request);
     // As many as there was room for: there will be more as soon as there is room again.
     this.isMore = claimed.length > 0 || places <= 0;
-    if (claimed.length === 0 || this.underWay.size >= mostAtOnce) return this.rest(claimed.length > 0);
+    if (claimed.length === 0 || this.underWay.size >= mostAtOnce) return this.drowsiness.rest(claimed.length > 0 || this.underWay.size > 0);
     // A claim costs the same for one as for many: let some of them end first.
     await pause(gatherMs);
     return 0;
@@ -168,19 +135,6 @@ export class NetPump {
     }
   }
 
-  /** Falls asleep when nothing came for a while; says how long to pause. */
-  private async rest(hasWorked: boolean): Promise<number> {
-    const now = performance.now();
-    if (hasWorked || this.underWay.size > 0) this.workedAt = now;
-    const wasAsleep = this.isAsleep;
-    this.isAsleep = now - this.workedAt > drowsyMs;
-    // Asleep it says so at every look: another worker may have died awake.
-    if (this.isAsleep || wasAsleep) await sayNetAsleep(this.terms.database, this.isAsleep);
-    if (!this.isAsleep) return awakePollMs;
-    // One more look after it was said, for what was written down in between.
-    return wasAsleep ? pollMs : 1;
-  }
-
   private async carryOut(request: NetRequest): Promise<void> {
     const answer = await this.send(request);
     if (this.aborter.signal.aborted) return;
@@ -198,7 +152,7 @@ export class NetPump {
     else this.perHostUnderWay.delete(host);
     if (hasTimedOut) this.silentHosts.add(host);
     else this.silentHosts.delete(host);
-    if (this.isMore && this.underWay.size <= mostAtOnce * 0.8) this.lookAgain();
+    if (this.isMore && this.underWay.size <= mostAtOnce * 0.8) this.loop.wake();
   }
 
   private async send({ id, method, url, headers, body, timeoutMs }: NetRequest): Promise<NetAnswer> {
@@ -242,21 +196,6 @@ export class NetPump {
   private async drop({ id }: NetAnswer, error: Error): Promise<void> {
     this.terms.log.warn({ request: id, error: error.message }, 'answer to a request of pg_net not kept');
     await dropNetRequest(this.terms.commands, this.token, id).catch(ignoreLost);
-  }
-
-  private lookAgain(): void {
-    this.isWoken = true;
-    this.wakeUp();
-  }
-
-  private sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 

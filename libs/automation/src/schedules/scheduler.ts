@@ -2,15 +2,10 @@ import {
   addSkippedSlot, addWaitingSlot, asEngine, asOnlyClock, countOpenSlots, followCronJobs, isConnectionError, lookAhead, saveTrouble, saveTurn, schedulesChannel, settleSlots, startSlot, startWaitingSlots, takeDueSchedules,
   type CronTables, type Database, type DueSchedule, type Listener, type Transaction,
 } from '@mainstay/persistence';
+import { WakefulLoop, type Log } from '@mainstay/queue';
 import { makeClockwork } from './next-runs.ts';
 import { CronRefusal } from './parse-cron.ts';
 import { planTurn, type TurnPlan } from './plan-turn.ts';
-
-/** Where the scheduler says what it does. */
-export interface SchedulerLog {
-  info(fields: object, event: string): void;
-  warn(fields: object, event: string): void;
-}
 
 /** It looks this often, whatever it was told: a clock may jump, and a notification may be lost. */
 const lookMs = 1000;
@@ -29,19 +24,17 @@ const mostWaiting = 1000;
  * unique, so it runs once. All times are the database's.
  */
 export class Scheduler {
-  private isStopped = false;
-  private isWoken = false;
-  private isFailing = false;
   private isFollowing = true;
   private followedAt = -Infinity;
-  private wakeUp: () => void = () => {};
-  private loop: Promise<void> = Promise.resolve();
+  private readonly loop: WakefulLoop;
 
   constructor(
     private readonly database: Database,
     private readonly cron: CronTables,
-    private readonly log: SchedulerLog,
-  ) {}
+    private readonly log: Pick<Log, 'info' | 'warn'>,
+  ) {
+    this.loop = new WakefulLoop({ pass: () => this.pass(), retryMs: againMs, log, words: { failing: 'clock not looked at', well: 'clock looked at again' } });
+  }
 
   /** Wakes at what the listener hears; to be said before it starts. */
   hearFrom(listener: Listener): Listener {
@@ -50,48 +43,22 @@ export class Scheduler {
   }
 
   start(): void {
-    this.loop = this.run();
+    this.loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.isStopped = true;
-    this.wakeUp();
-    await this.loop;
+  stop(): Promise<void> {
+    return this.loop.stop();
   }
 
   private wake(isAboutCron: boolean): void {
-    this.isWoken = true;
     this.isFollowing ||= isAboutCron;
-    this.wakeUp();
-  }
-
-  private async run(): Promise<void> {
-    while (!this.isStopped) {
-      this.isWoken = false;
-      const pauseMs = await this.pass().then(
-        (ms) => this.succeeded(ms),
-        (error: Error) => this.failed(error),
-      );
-      if (!this.isWoken && !this.isStopped) await this.sleep(pauseMs);
-    }
-  }
-
-  private succeeded(pauseMs: number): number {
-    if (this.isFailing) this.log.info({}, 'clock looked at again');
-    this.isFailing = false;
-    return pauseMs;
-  }
-
-  private failed(error: Error): number {
-    if (!this.isFailing) this.log.warn({ error: error.message }, 'clock not looked at');
-    this.isFailing = true;
-    return againMs;
+    this.loop.wake();
   }
 
   /** Does what is due; says how long there is nothing to do. */
   private async pass(): Promise<number> {
     await this.follow();
-    while ((await this.takeTurn()) === takenAtOnce && !this.isStopped);
+    while ((await this.takeTurn()) === takenAtOnce && !this.loop.isStopped);
     const { seconds, hasOpen } = await lookAhead(this.database);
     if (hasOpen) await asOnlyClock(this.database, 'settle', (tx) => this.settle(tx));
     // What is due and was not taken is in another worker's hands.
@@ -140,16 +107,6 @@ export class Scheduler {
       if (runId !== null) await this.cron.end({ runId, isSuccess: state === 'done', message: message ?? state, at });
     }
     await startWaitingSlots(tx);
-  }
-
-  private sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 
