@@ -64,53 +64,6 @@ export const lanes: HouseMigration = {
         ) as said
       $$;
 
-    drop function mainstay_internal.enqueue_job;
-    create function mainstay_internal.enqueue_job(
-      kind text, queue text, payload jsonb, owner text, role text, claims jsonb, run_at timestamptz default null, unique_key text default null,
-      idempotency_key text default null, max_attempts integer default 5, priority integer default 0, carrier text default null, turn text default null,
-      trace text default null
-    ) returns uuid
-      language plpgsql volatile security definer set search_path = '' as $$
-        declare
-          made uuid := mainstay_internal.uuid_v7();
-          known uuid;
-          waits boolean := coalesce(enqueue_job.run_at > clock_timestamp(), false);
-          carrier text := coalesce(enqueue_job.carrier, enqueue_job.queue);
-          turn text := coalesce(enqueue_job.turn, enqueue_job.owner, '');
-          -- Whoever acts for all does not stop when one account is gone.
-          subject uuid := case when enqueue_job.role not in ('service_role', 'postgres') then (
-            select users.id from auth.users where users.id = case
-              when enqueue_job.claims ->> 'sub' ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-              then (enqueue_job.claims ->> 'sub')::uuid end
-          ) end;
-        begin
-          loop
-            insert into mainstay_internal.jobs (id, kind, queue, carrier, turn, payload, owner, role, claims, subject, trace, run_at, is_due, unique_key, idempotency_key,
-              max_attempts, patience, priority)
-            values (made, enqueue_job.kind, enqueue_job.queue, carrier, turn, enqueue_job.payload, enqueue_job.owner, enqueue_job.role, enqueue_job.claims, subject,
-              coalesce(enqueue_job.trace, mainstay_internal.trace_of_session()), coalesce(enqueue_job.run_at, clock_timestamp()), not waits, enqueue_job.unique_key,
-              enqueue_job.idempotency_key, enqueue_job.max_attempts, enqueue_job.max_attempts, enqueue_job.priority)
-            on conflict do nothing;
-            exit when found;
-            select jobs.id into known from mainstay_internal.jobs
-            where (jobs.owner is not distinct from enqueue_job.owner and jobs.idempotency_key = enqueue_job.idempotency_key)
-              or (jobs.kind = enqueue_job.kind and jobs.unique_key = enqueue_job.unique_key and jobs.state in ('queued', 'running'))
-            limit 1;
-            if found then
-              return known;
-            end if;
-            -- The job that was in the way has ended in between: once more.
-          end loop;
-          if not waits then
-            insert into mainstay_internal.outbox (job_id, carrier, queue, turn, priority) values (made, carrier, enqueue_job.queue, turn, enqueue_job.priority);
-          end if;
-          if waits or (select is_asleep from mainstay_internal.relay) then
-            perform pg_notify('mainstay_outbox', enqueue_job.queue);
-          end if;
-          return made;
-        end
-      $$;
-
     -- Takes at most so many outbox rows of a lane, from as many turns as possible and from each equally; marks their jobs as told.
     -- Turns are found by steps through the index, one per turn and not one per row. A queue with terms is looked at by one relay at
     -- a time: what is on its way is counted after the lock has been taken, so two relays never publish more than one may.
@@ -220,8 +173,7 @@ export const lanes: HouseMigration = {
         end
       $$;
 
-    revoke execute on function mainstay_internal.enqueue_job, mainstay_internal.take_turn, mainstay_internal.trace_of_session from public;
-    grant execute on function mainstay_internal.enqueue_job to mainstay_api, mainstay_worker;
+    revoke execute on function mainstay_internal.take_turn, mainstay_internal.trace_of_session from public;
     grant execute on function mainstay_internal.take_turn to mainstay_worker;
 
     grant select, update on mainstay_internal.queues to mainstay_worker;

@@ -1,10 +1,7 @@
 import { asOwner } from './as-owner.ts';
 import type { HouseMigration } from './house-migration.ts';
+import { ownName, sayWho, seesAll } from './who-asks.ts';
 
-/** For all jobs: by role, or by the service key's claims. Where a view or its policies are read, `current_user` is who reads it. */
-const seesAll = `(current_user in ('postgres', 'service_role', 'supabase_admin')
-        or coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role' = 'service_role', false))`;
-const ownName = `nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'`;
 const shown = `select id, format('%I.%I', payload ->> 'schema', payload ->> 'name') as function, payload -> 'arguments' as arguments, queue, state, priority, run_at,
           (unique_key::jsonb) ->> 2 as key, max_attempts, attempts, array(select after_id from mainstay_internal.job_waits where job_id = jobs.id) as after,
           progress, result, error, owner, role, created_at, started_at, finished_at
@@ -360,30 +357,7 @@ export const ownJobs: HouseMigration = {
         end
       $$;
 
-    -- Runs as who asks: the role is written down before anything that runs as its owner sees the row, and a name without a schema is
-    -- looked up where the caller would find it.
-    create function mainstay_internal.say_who() returns trigger
-      language plpgsql volatile as $$
-        declare
-          parts text[];
-          home name;
-        begin
-          new.role := current_user;
-          begin
-            parts := pg_catalog.parse_ident(new.function);
-          exception when invalid_parameter_value then
-            raise invalid_parameter_value using message = pg_catalog.format('%s is no name of a function', pg_catalog.quote_literal(new.function)), hint = 'Such as public.send_invoice, without parentheses.';
-          end;
-          if pg_catalog.array_length(parts, 1) operator(pg_catalog.=) 1 then
-            select n.nspname into home from pg_catalog.unnest(pg_catalog.current_schemas(false)) with ordinality as path (schema, place)
-            join pg_catalog.pg_namespace n on n.nspname operator(pg_catalog.=) path.schema
-            where exists (select from pg_catalog.pg_proc p where p.pronamespace operator(pg_catalog.=) n.oid and p.proname operator(pg_catalog.=) parts[1]::pg_catalog.name)
-            order by path.place limit 1;
-            new.function := pg_catalog.format('%I.%I', coalesce(home, 'public'), parts[1]);
-          end if;
-          return new;
-        end
-      $$;
+    ${sayWho('mainstay_internal.say_who', 'functions')}
 
     grant create on schema mainstay, mainstay_internal to mainstay_viewer;
     grant usage on schema mainstay, mainstay_internal to mainstay_viewer;

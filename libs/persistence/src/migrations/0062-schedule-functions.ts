@@ -1,10 +1,6 @@
 import { asOwner } from './as-owner.ts';
 import type { HouseMigration } from './house-migration.ts';
-
-/** As for jobs (0051): for all schedules by role, or by the service key's claims; where a view is read, `current_user` is who reads it. */
-const seesAll = `(current_user in ('postgres', 'service_role', 'supabase_admin')
-        or coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role' = 'service_role', false))`;
-const ownName = `nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'`;
+import { ownName, seesAll } from './who-asks.ts';
 
 /**
  * Schedules in SQL: how a slot becomes a job, and what callers touch: the view `mainstay.schedules` and functions that write to
@@ -173,37 +169,10 @@ export const scheduleFunctions: HouseMigration = {
       language sql volatile security definer set search_path = ''
       as $$ delete from mainstay_internal.schedules where id = schedule_id $$;
 
-    -- Runs as who asks, before anything that runs as its owner sees the row.
-    create function mainstay_internal.say_who_schedules() returns trigger
-      language plpgsql volatile as $$
-        declare
-          parts text[];
-          home name;
-        begin
-          new.role := current_user;
-          if new.function is null then
-            return new;
-          end if;
-          begin
-            parts := pg_catalog.parse_ident(new.function);
-          exception when invalid_parameter_value then
-            raise invalid_parameter_value using message = pg_catalog.format('%s is no name of a function', pg_catalog.quote_literal(new.function)), hint = 'Such as public.send_invoice, without parentheses.';
-          end;
-          if pg_catalog.array_length(parts, 1) operator(pg_catalog.=) 1 then
-            select n.nspname into home from pg_catalog.unnest(pg_catalog.current_schemas(false)) with ordinality as path (schema, place)
-            join pg_catalog.pg_namespace n on n.nspname operator(pg_catalog.=) path.schema
-            where exists (select from pg_catalog.pg_proc p where p.pronamespace operator(pg_catalog.=) n.oid and p.proname operator(pg_catalog.=) parts[1]::pg_catalog.name)
-            order by path.place limit 1;
-            new.function := pg_catalog.format('%I.%I', coalesce(home, 'public'), parts[1]);
-          end if;
-          return new;
-        end
-      $$;
-
     grant create on schema mainstay, mainstay_internal to mainstay_viewer;
     grant usage on schema mainstay_internal to mainstay_viewer;
     grant select on mainstay_internal.schedules, mainstay_internal.schedule_slots to mainstay_viewer;
-    grant execute on function mainstay_internal.put_schedule, mainstay_internal.drop_schedule, mainstay_internal.start_slot to mainstay_viewer;
+    grant execute on function mainstay_internal.put_schedule, mainstay_internal.drop_schedule, mainstay_internal.start_slot, mainstay_internal.say_who to mainstay_viewer;
     create policy as_seen on mainstay_internal.schedules for select to mainstay_viewer using (${seesAll} or owner = ${ownName});
     create policy as_seen on mainstay_internal.schedule_slots for select to mainstay_viewer using (exists (select from mainstay_internal.schedules where id = schedule_id));
 
@@ -261,7 +230,7 @@ export const scheduleFunctions: HouseMigration = {
           end
         $$;
 
-      create trigger a_say_who instead of insert or update on mainstay.schedules for each row execute function mainstay_internal.say_who_schedules();
+      create trigger a_say_who instead of insert or update on mainstay.schedules for each row execute function mainstay_internal.say_who();
       create trigger b_make_schedule instead of insert or update on mainstay.schedules for each row execute function mainstay_internal.make_schedule();
       create trigger unmake_schedule instead of delete on mainstay.schedules for each row execute function mainstay_internal.unmake_schedule();
       revoke execute on function mainstay_internal.make_schedule, mainstay_internal.unmake_schedule from public;
@@ -341,7 +310,7 @@ export const scheduleFunctions: HouseMigration = {
       end;
 
     revoke execute on function mainstay_internal.start_slot, mainstay_internal.start_waiting_slot, mainstay_internal.enqueue_slot, mainstay_internal.check_target, mainstay_internal.put_schedule,
-      mainstay_internal.drop_schedule, mainstay_internal.say_who_schedules, mainstay_internal.run_schedule, mainstay.schedule, mainstay.schedule_sql, mainstay.schedule_http,
+      mainstay_internal.drop_schedule, mainstay_internal.run_schedule, mainstay.schedule, mainstay.schedule_sql, mainstay.schedule_http,
       mainstay.unschedule, mainstay.pause_schedule, mainstay.resume_schedule, mainstay.run_schedule from public;
     grant execute on function mainstay_internal.start_slot, mainstay_internal.start_waiting_slot to mainstay_worker;
     grant execute on function mainstay_internal.start_slot, mainstay_internal.put_schedule to mainstay_api;

@@ -1,10 +1,7 @@
 import { asOwner } from './as-owner.ts';
 import type { HouseMigration } from './house-migration.ts';
+import { ownName, sayWho, seesAll } from './who-asks.ts';
 
-/** As for jobs (0051): for all exports by role, or by the service key's claims; where a view is read, `current_user` is who reads it. */
-const seesAll = `(current_user in ('postgres', 'service_role', 'supabase_admin')
-        or coalesce(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role' = 'service_role', false))`;
-const ownName = `nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'`;
 const shown = `select id, format('%I.%I', collection_schema, collection_name) as collection, query, format, state, rows_written as rows, bytes_written as bytes, error, owner, role,
           created_at, started_at, finished_at, expires_at
         from mainstay_internal.exports`;
@@ -45,30 +42,7 @@ export const exportFunctions: HouseMigration = {
         end
       $$;
 
-    -- Runs as who asks: the role is written down before anything that runs as its owner sees the row, and a name without a schema is
-    -- looked up where the caller would find it.
-    create function mainstay_internal.say_who_exports() returns trigger
-      language plpgsql volatile as $$
-        declare
-          parts text[];
-          home name;
-        begin
-          new.role := current_user;
-          begin
-            parts := pg_catalog.parse_ident(new.collection);
-          exception when invalid_parameter_value then
-            raise invalid_parameter_value using message = pg_catalog.format('%s is no name of a collection', pg_catalog.quote_literal(new.collection)), hint = 'Such as orders or public.orders.';
-          end;
-          if pg_catalog.array_length(parts, 1) operator(pg_catalog.=) 1 then
-            select n.nspname into home from pg_catalog.unnest(pg_catalog.current_schemas(false)) with ordinality as path (schema, place)
-            join pg_catalog.pg_namespace n on n.nspname operator(pg_catalog.=) path.schema
-            where exists (select from pg_catalog.pg_class c where c.relnamespace operator(pg_catalog.=) n.oid and c.relname operator(pg_catalog.=) parts[1]::pg_catalog.name)
-            order by path.place limit 1;
-            new.collection := pg_catalog.format('%I.%I', coalesce(home, 'public'), parts[1]);
-          end if;
-          return new;
-        end
-      $$;
+    ${sayWho('mainstay_internal.say_who_exports', 'collections')}
 
     grant create on schema mainstay, mainstay_internal to mainstay_viewer;
     grant select on mainstay_internal.exports to mainstay_viewer;
