@@ -4,7 +4,7 @@ const app = process.env.APP;
 if (!app) throw new Error('APP names the app to build: api, worker or cli');
 
 /** Packages of pure code in many files. What carries files of its own (scripts, binaries, pages) stays in node_modules. */
-const inlined = /^(@nestjs|@mikro-orm|rxjs|kysely|class-validator|validator|libphonenumber-js|jose|semver|iterare|reflect-metadata)(\/|$)/;
+const inlined = /^(@nestjs|@mikro-orm|rxjs|kysely|class-validator|validator|libphonenumber-js|jose|semver|iterare|reflect-metadata|croner|ipaddr\.js)(\/|$)/;
 const own = /^(\.|\/|\0|@mainstay\/|@oxc-project\/runtime)/;
 
 export default {

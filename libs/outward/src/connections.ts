@@ -1,4 +1,4 @@
-import { buildConnector, Pool } from 'undici';
+import type { buildConnector, Pool } from 'undici';
 import type { Target } from './parse-target.ts';
 
 const connectTimeoutMs = 5000;
@@ -13,11 +13,12 @@ const mostPools = 512;
  */
 export class Connections {
   private readonly pools = new Map<string, Pool>();
-  private readonly connect = buildConnector({ allowH2: false, timeout: connectTimeoutMs });
+  private client: Promise<Client> | null = null;
 
-  to({ origin, host, isAddress }: Target, address: string): Pool {
+  async to({ origin, host, isAddress }: Target, address: string): Promise<Pool> {
+    const client = await (this.client ??= loadClient());
     const key = keyOf(origin, address);
-    const pool = this.pools.get(key) ?? this.open(origin, isAddress ? '' : host, address);
+    const pool = this.pools.get(key) ?? this.open(client, origin, isAddress ? '' : host, address);
     // The last one used stands last, and the first is let go.
     this.pools.delete(key);
     this.pools.set(key, pool);
@@ -36,8 +37,8 @@ export class Connections {
     await Promise.all(pools.map((pool) => pool.destroy()));
   }
 
-  private open(origin: string, servername: string, address: string): Pool {
-    return new Pool(origin, {
+  private open({ Pool: ClientPool, connect }: Client, origin: string, servername: string, address: string): Pool {
+    return new ClientPool(origin, {
       allowH2: false,
       pipelining: 1,
       keepAliveTimeout: keepAliveMs,
@@ -46,7 +47,7 @@ export class Connections {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: mostHeaderBytes,
-      connect: (options, callback) => this.connect({ ...options, hostname: address, ...(options.protocol === 'https:' ? { servername } : {}) }, callback),
+      connect: (options, callback) => connect({ ...options, hostname: address, ...(options.protocol === 'https:' ? { servername } : {}) }, callback),
     });
   }
 
@@ -56,6 +57,17 @@ export class Connections {
     // Its running calls end first.
     pool.close().catch(() => {});
   }
+}
+
+/** The HTTP client is loaded by the first call: it is made of a hundred files, and most processes start without one. */
+async function loadClient(): Promise<Client> {
+  const undici = await import('undici');
+  return { Pool: undici.Pool, connect: undici.buildConnector({ allowH2: false, timeout: connectTimeoutMs }) };
+}
+
+interface Client {
+  readonly Pool: typeof Pool;
+  readonly connect: buildConnector.connector;
 }
 
 function keyOf(origin: string, address: string): string {

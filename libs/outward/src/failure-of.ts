@@ -1,4 +1,3 @@
-import { errors } from 'undici';
 import type { Deadline } from './deadline.ts';
 import { OutwardFailure } from './refusals.ts';
 
@@ -16,8 +15,8 @@ export function failureOf(error: unknown, { deadline, host, timeoutMs, ms }: Cir
   if (deadline.signal.aborted) return new OutwardFailure('aborted', `The call to ${host} was stopped`, ms, error);
   if (error instanceof OutwardFailure) return withTime(error, ms);
   const { code, message } = error as NodeJS.ErrnoException;
-  if (error instanceof errors.ConnectTimeoutError) return new OutwardFailure('connection_failed', `${host} took no connection in time`, ms, error);
-  if (error instanceof errors.HeadersOverflowError) return new OutwardFailure('answer_not_valid', `${host} answers with too many headers`, ms, error);
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return new OutwardFailure('connection_failed', `${host} took no connection in time`, ms, error);
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return new OutwardFailure('answer_not_valid', `${host} answers with too many headers`, ms, error);
   if (isBroken(error)) return new OutwardFailure('answer_not_valid', `What ${host} answers is not HTTP: ${message.slice(0, 200)}`, ms, error);
   if (isAboutCertificates(code)) return new OutwardFailure('certificate_refused', `The certificate of ${host} is not right: ${message.slice(0, 200)}`, ms, error);
   return new OutwardFailure('connection_failed', `The connection to ${host} failed: ${(code ?? message).slice(0, 200)}`, ms, error);
@@ -29,7 +28,7 @@ function withTime({ code, message, cause }: OutwardFailure, ms: number): Outward
 
 function isBroken(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  return error instanceof errors.HTTPParserError || code.startsWith('HPE_') || code.startsWith('Z_') || code.startsWith('ERR_BROTLI') || code.startsWith('ERR__ERROR_FORMAT') || code.startsWith('ZSTD_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
+  return (error as Error).name === 'HTTPParserError' || code.startsWith('HPE_') || code.startsWith('Z_') || code.startsWith('ERR_BROTLI') || code.startsWith('ERR__ERROR_FORMAT') || code.startsWith('ZSTD_') || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
 }
 
 function isAboutCertificates(code: string | undefined): boolean {

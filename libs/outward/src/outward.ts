@@ -143,9 +143,10 @@ export class Outward {
     }
   }
 
-  private send(target: Target, address: string, { method, headers, body }: Request, deadline: Deadline): Promise<Begun> {
+  private async send(target: Target, address: string, { method, headers, body }: Request, deadline: Deadline): Promise<Begun> {
     let interimAnswers = 0;
-    return this.connections.to(target, address).request({
+    const pool = await this.connections.to(target, address);
+    return pool.request({
       ...{ method: method as 'GET', path: target.path, headers, body },
       signal: deadline.signal,
       onInfo: () => {

@@ -1,5 +1,3 @@
-import { hasSqlDetails, loadModule, parseSync } from 'libpg-query';
-
 /** One statement of an SQL file. */
 export interface FileStatement {
   /** Its text as it is sent and recorded: from the statement before to its semicolon, so comments above it come with it. */
@@ -40,6 +38,8 @@ export async function splitStatements(sql: string): Promise<FileStatement[]> {
   // The parser calls a file without a letter a mistake, and one of comments none.
   if (sql.trim() === '') return [];
   if (bytes.length > maxParsedBytes) return whole(sql);
+  // A megabyte of WebAssembly, for those who split something.
+  const { hasSqlDetails, loadModule, parseSync } = await import('libpg-query');
   await loadModule();
   let parsed: Parsed[];
   try {

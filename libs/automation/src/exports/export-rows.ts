@@ -5,8 +5,6 @@ import type { TableRead } from '@mainstay/rest';
 import { exportFault } from './export-faults.ts';
 import { gzipped, type FilePiece } from './packed.ts';
 import { writeCsv, writeNdjson } from './write-text.ts';
-import { writeParquet } from './write-parquet.ts';
-import { writeXlsx } from './write-xlsx.ts';
 
 /**
  * The session in which rows are read to be written down: the caller's, with texts that say a value exactly and that PostgreSQL
@@ -52,16 +50,17 @@ export function writeFile(tx: Transaction, sql: string, format: ExportFormat, te
   return terms.isGzip ? gzipped(plain, gzipLevels.kept) : plain;
 }
 
-function writePlain(tx: Transaction, sql: string, format: ExportFormat, terms: ExportTerms): AsyncGenerator<FilePiece, void, undefined> {
+async function* writePlain(tx: Transaction, sql: string, format: ExportFormat, terms: ExportTerms): AsyncGenerator<FilePiece, void, undefined> {
   switch (format) {
     case 'csv':
-      return writeCsv(tx, sql, terms);
+      return yield* writeCsv(tx, sql, terms);
     case 'ndjson':
-      return writeNdjson(tx, sql);
+      return yield* writeNdjson(tx, sql);
+    // What these two are made with is loaded by the first who wants such a file.
     case 'xlsx':
-      return writeXlsx(tx, sql);
+      return yield* (await import('./write-xlsx.ts')).writeXlsx(tx, sql);
     case 'parquet':
-      return writeParquet(tx, sql);
+      return yield* (await import('./write-parquet.ts')).writeParquet(tx, sql);
   }
 }
 
