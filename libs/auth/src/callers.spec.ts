@@ -224,6 +224,16 @@ describe('the keyring', () => {
     await expect(Keyring.read({ jwtSecret: null, jwtKeys, publishableKey: null, secretKey: null })).rejects.toThrow(message);
   });
 
+  it('signs with the key that says so, wherever it stands, and takes those that only verify, as GoTrue’s setting has them', async () => {
+    const old = JSON.parse((await makeSecrets({}))['JWT_KEYS']!).keys[0] as JWK;
+    const { d: _d, ...oldPublic } = old;
+    const set = [{ ...(await exportJWK(Buffer.from('k'.repeat(32)))), kid: 'shared', alg: 'HS256', key_ops: ['verify'] }, { ...oldPublic, key_ops: ['verify'] }, { ...ours, use: 'sig', key_ops: ['sign', 'verify'], ext: true }];
+    const keyring = await Keyring.read({ jwtSecret: null, jwtKeys: JSON.stringify(set), publishableKey: null, secretKey: null });
+    expect([keyring.signing.kid, keyring.published.keys.map(({ kid }) => kid)]).toEqual([ours.kid, [old.kid, ours.kid]]);
+    expect([keyring.keysFor({ alg: 'HS256', kid: 'shared' }), keyring.keysFor({ alg: 'ES256', kid: old.kid })].map(({ length }) => length)).toEqual([1, 1]);
+    await expect(Keyring.read({ jwtSecret: null, jwtKeys: JSON.stringify(set.slice(0, 2)), publishableKey: null, secretKey: null })).rejects.toThrow('without a key no token can be signed');
+  });
+
   it('signs with JWT_SECRET where there is no other key, and refuses to stand without any', async () => {
     const keyring = await Keyring.read({ jwtSecret: 's'.repeat(32), jwtKeys: null, publishableKey: null, secretKey: null });
     expect(keyring.signing.alg).toBe('HS256');

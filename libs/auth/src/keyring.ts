@@ -43,7 +43,7 @@ export class Keyring {
     /** The public halves, as `/.well-known/jwks.json` gives them: a shared secret never stands there. */
     readonly published: { readonly keys: readonly JWK[] },
     /** The keys of the settings, revoked ones left out. */
-    readonly own: readonly SigningKey[],
+    readonly own: readonly TokenKey[],
     private readonly opaque: ReadonlyMap<string, OpaqueKey | null>,
   ) {
     this.byKid = new Map(named.map((key) => [key.kid!, key]));
@@ -66,12 +66,13 @@ export class Keyring {
     const revoked = new Set(stored.signing.filter(({ state }) => state === 'revoked').map(({ kid }) => kid));
     const jwks = settings.jwtKeys === null ? [] : parseKeySet(settings.jwtKeys);
     const own = (await Promise.all(jwks.map(readKey))).filter(({ kid }) => !revoked.has(kid!));
+    const signer = own.find((key): key is SigningKey => isSigning(key));
     const kept = stored.signing.flatMap(({ kid, state, jwk }) => (jwk === null || state === 'revoked' ? [] : [{ state, jwk: { ...jwk, kid } }]));
     const keptKeys = await Promise.all(kept.map(({ jwk }) => readStoredKey(jwk)));
     const shared = settings.jwtSecret === null ? [] : await readOutsideKeys(settings.jwtSecret, settings.jwtSecretIsBase64 ?? false);
     const current = keptKeys.find((key, index): key is SigningKey => kept[index]!.state === 'current' && isSigning(key));
     const halves = await Promise.all([...kept.map(({ jwk }) => jwk), ...jwks].filter(({ kty }) => kty !== 'oct').map(publicHalf));
-    return new Keyring(current ?? own[0] ?? signingSecret(shared), shared, [...own, ...keptKeys], { keys: halves.filter(({ kid }) => !revoked.has(kid!)) }, own, opaqueKeys(settings, stored.opaque));
+    return new Keyring(current ?? signer ?? signingSecret(shared), shared, [...own, ...keptKeys], { keys: halves.filter(({ kid }) => !revoked.has(kid!)) }, own, opaqueKeys(settings, stored.opaque));
   }
 
   /**
@@ -138,15 +139,18 @@ function parseKeySet(text: string): JWK[] {
   return keys as JWK[];
 }
 
-async function readKey(jwk: JWK, index: number): Promise<SigningKey> {
+/** A key that is said to verify only, as GoTrue's setting has it after a rotation, does not sign and needs no private part. */
+async function readKey(jwk: JWK, index: number): Promise<TokenKey | SigningKey> {
   const place = `JWT_KEYS is not right: key ${index + 1}`;
   const alg = jwk.alg ?? defaultAlgorithm(jwk);
   if (alg === undefined || !algorithms.includes(alg)) throw new Error(`${place} has the algorithm "${String(jwk.alg)}", it must be one of ${algorithms.join(', ')}.`);
-  if (jwk.d === undefined && jwk.k === undefined) throw new Error(`${place} has no private part, so it cannot sign.`);
+  const isPublic = jwk.d === undefined && jwk.k === undefined;
+  if (isPublic && maySign(jwk)) throw new Error(`${place} has no private part, so it cannot sign.`);
   try {
     const kid = jwk.kid ?? (await calculateJwkThumbprint(jwk));
-    const signing = await importJWK(withoutUse(jwk), alg);
-    return { kid, alg, signing, verifying: jwk.kty === 'oct' ? signing : await importJWK(await publicHalf(jwk), alg) };
+    const key = await importJWK(withoutUse(jwk), alg);
+    const verifying = jwk.kty === 'oct' || isPublic ? key : await importJWK(await publicHalf(jwk), alg);
+    return { kid, alg, verifying, ...(maySign(jwk) ? { signing: key } : {}) };
   } catch (cause) {
     throw new Error(`${place} cannot be read: ${(cause as Error).message}.`, { cause });
   }
@@ -158,6 +162,11 @@ async function readStoredKey(jwk: JWK): Promise<TokenKey | SigningKey> {
   const key = await importJWK(withoutUse(jwk), alg);
   const verifying = jwk.kty === 'oct' ? key : await importJWK(await publicHalf(jwk), alg);
   return { kid: jwk.kid!, alg, verifying, ...(jwk.d === undefined && jwk.k === undefined ? {} : { signing: key }) };
+}
+
+/** `key_ops` of a set say which of its keys signs; where they say nothing, any may. */
+function maySign({ key_ops: operations }: JWK): boolean {
+  return !Array.isArray(operations) || operations.includes('sign');
 }
 
 function isSigning(key: TokenKey | SigningKey): key is SigningKey {

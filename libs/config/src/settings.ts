@@ -60,7 +60,7 @@ export const settings = {
     meaning: 'Shared secret of HS256 tokens, among them the JWT style API keys. Also a JWK or a JWK set in JSON, and `@` with the path of a file that holds it.',
     synonyms: ['GOTRUE_JWT_SECRET', 'PGRST_JWT_SECRET', 'SUPABASE_JWT_SECRET'],
   }),
-  jwtKeys: secret('JWT_KEYS', 2, { default: null, defaultText: 'an ES256 key made at first start', meaning: 'JWK set with the private keys that sign access tokens; the first signs, all verify.', synonyms: ['GOTRUE_JWT_KEYS'] }),
+  jwtKeys: secret('JWT_KEYS', 2, { default: null, defaultText: 'an ES256 key made at first start', meaning: 'JWK set with the private keys that sign access tokens; the first that may (`key_ops`) signs, all verify.', synonyms: ['GOTRUE_JWT_KEYS'] }),
   jwtAlgorithm: choice('MAINSTAY_JWT_ALGORITHM', ['ES256', 'RS256', 'HS256'], { default: 'ES256', meaning: 'Algorithm of signing keys that are made: at the first start and by `mainstay keys rotate`. HS256 keys are in no JWKS.' }, { es256: 'ES256', rs256: 'RS256', hs256: 'HS256' }),
   anonKey: secret('ANON_KEY', 20, { default: null, defaultText: 'made from JWT_SECRET', meaning: 'JWT style API key of role `anon`.', synonyms: ['SUPABASE_ANON_KEY'] }),
   serviceRoleKey: secret('SERVICE_ROLE_KEY', 20, { default: null, defaultText: 'made from JWT_SECRET', meaning: 'JWT style API key of role `service_role`. It opens everything: keep it on servers.', synonyms: ['SUPABASE_SERVICE_ROLE_KEY', 'SUPABASE_SERVICE_KEY'] }),
