@@ -200,7 +200,7 @@ describe('a sign-in at an OpenID provider', () => {
     const landed = await land(callback);
     expect(landed.href.split('#')[0]).toBe(back);
     const got = fragmentOf(landed);
-    expect(Object.keys(got).sort()).toEqual(['access_token', 'expires_at', 'expires_in', 'provider_token', 'refresh_token', 'token_type']);
+    expect(Object.keys(got).sort()).toEqual(['access_token', 'expires_at', 'expires_in', 'provider_token', 'refresh_token', 'sb', 'token_type']);
     const user = await userOf(got['access_token']!);
     expect(user).toMatchObject({ email, email_confirmed_at: expect.any(String), app_metadata: { provider: 'acme', providers: ['acme'] }, user_metadata: { full_name: 'Ada L.', email_verified: true, sub: 'ada', iss: issuer.url } });
     expect(user.identities).toEqual([expect.objectContaining({ provider: 'acme', id: 'ada', email, identity_data: expect.objectContaining({ sub: 'ada', email, avatar_url: 'https://img.test/ada.png' }) })]);
@@ -228,7 +228,7 @@ describe('a sign-in at an OpenID provider', () => {
 
   it('somebody says no: the application is told so, with PKCE in the query as well', async () => {
     const { url } = await begin('acme');
-    expect(fragmentOf(await land(await issuer.walk(url.href, 'eve', 'deny')))).toEqual({ error: 'access_denied', error_description: expect.any(String) });
+    expect(fragmentOf(await land(await issuer.walk(url.href, 'eve', 'deny')))).toEqual({ error: 'access_denied', error_description: expect.any(String), sb: '' });
     const again = await land(await issuer.walk((await begin('acme', proof)).url.href, 'eve', 'deny'));
     expect([again.searchParams.get('error'), fragmentOf(again)['error']]).toEqual(['access_denied', 'access_denied']);
   });
@@ -248,7 +248,7 @@ describe('the way back', () => {
   ])('?%s leads to the site with an error', async (asked, error_code, error_description) => {
     const landed = await land(new URL(`${api}/auth/v1/callback?${asked}`));
     expect(landed.href.split('#')[0]).toBe(site);
-    expect(fragmentOf(landed)).toEqual({ error: 'invalid_request', error_code, error_description });
+    expect(fragmentOf(landed)).toEqual({ error: 'invalid_request', error_code, error_description, sb: '' });
   });
 
   it('HEAD uses nothing up', async () => {
@@ -442,6 +442,7 @@ describe('POST /token?grant_type=id_token', () => {
     ['a provider that is off', async () => ({ provider: 'google', id_token: 'x' }), 400, { code: 'provider_disabled', message: 'Provider (issuer "https://accounts.google.com") is not enabled' }],
     ['a provider without ID tokens', async () => ({ provider: 'github', id_token: 'x' }), 400, { code: 'validation_failed' }],
     ['a token that is none', async () => ({ id_token: 'x.y.z' }), 400, { error: 'invalid request', error_description: 'Bad ID token' }],
+    ['a text that is none', async () => ({ id_token: 'nonsense' }), 400, { error: 'invalid request', error_description: 'Bad ID token' }],
     ['a strange key', async () => ({ id_token: await double.idToken({}, { key: (await generateKeyPair('ES256')).privateKey }) }), 400, { error_description: 'Bad ID token' }],
     ['a shared secret', async () => ({ id_token: await double.idToken({}, { alg: 'HS256', key: Buffer.from('signer-web'.padEnd(32, 'x')) }) }), 400, { error_description: 'Bad ID token' }],
     ['another issuer', async () => ({ id_token: await double.idToken({ iss: 'https://evil.test' }) }), 400, { error_description: 'Bad ID token' }],

@@ -53,6 +53,7 @@ export class IdTokens {
     if (idToken === '') throw refuse('id_token required');
     if (provider === '' && (clientId === '' || issuer === '')) throw refuse('provider or client_id and issuer required');
     const expected = await this.expected(request);
+    refuseUnlessToken(idToken);
     const claims = await this.verified(idToken, expected);
     if (typeof claims.sub !== 'string' || claims.sub === '') throw refuse('Missing sub claim in id_token');
     const audiences = [claims.aud ?? []].flat();
@@ -116,6 +117,17 @@ export class IdTokens {
     this.keySets.set(key, known);
     return known;
   }
+}
+
+/** What is no token is refused before its provider is asked for keys, which may be away. @throws OAuthFault */
+function refuseUnlessToken(idToken: string): void {
+  try {
+    const { alg = '' } = decodeProtectedHeader(idToken);
+    if (algorithms.includes(alg) && typeof decodeJwt(idToken).iss === 'string') return;
+  } catch (cause) {
+    throw refuse('Bad ID token', cause);
+  }
+  throw refuse('Bad ID token');
 }
 
 /** @throws Fault for a provider without ID tokens, and for one that is off */

@@ -107,10 +107,18 @@ export class ProviderClients {
       params.set('response_type', 'code');
       return withParams(preset.authorize(settings.url), params);
     }
-    const configuration = await this.configurationOf(provider, preset);
-    if (takesProof(preset, configuration)) await provesItself();
+    const configuration = await this.configurationOf(provider, preset).catch((error: unknown) => {
+      if (preset.door === undefined) throw error;
+      return null;
+    });
+    if (configuration === null ? preset.door!.takesProof : takesProof(preset, configuration)) await provesItself();
     if (hasNonce(provider)) params.set('nonce', ties.nonce);
     if (preset.isFormPost) params.set('response_mode', 'form_post');
+    if (configuration === null) {
+      params.set('client_id', clientId);
+      params.set('response_type', 'code');
+      return withParams(preset.door!.url(settings.url), params);
+    }
     return oidc.buildAuthorizationUrl(configuration, params).href;
   }
 

@@ -1,3 +1,6 @@
+import { jest } from '@jest/globals';
+import { readSettings } from '@mainstay/config';
+import { ProviderClients } from './provider-clients.ts';
 import { anyIssuer, presets, type OauthPreset, type OidcPreset } from './provider-presets.ts';
 import { emailOf, profileOf, profileOfClaims } from './provider-profiles.ts';
 
@@ -98,5 +101,29 @@ describe('profiles', () => {
 
   it.each([[undefined], [''], ['x'.repeat(256)], [{}]])('%o is nobody', (subject) => {
     expect(profileOf({ issuer: 'i', subject })).toBeNull();
+  });
+});
+
+describe('while a provider cannot be asked', () => {
+  beforeAll(() => void jest.spyOn(ProviderClients.prototype, 'askOf').mockReturnValue(() => Promise.reject(new Error('away'))));
+  afterAll(() => jest.restoreAllMocks());
+
+  const linkTo = async (name: string) => {
+    const clients = new ProviderClients(readSettings({ [`GOTRUE_EXTERNAL_${name}_ENABLED`]: 'true', [`GOTRUE_EXTERNAL_${name}_CLIENT_ID`]: 'web', [`GOTRUE_EXTERNAL_${name}_SECRET`]: 's', [`GOTRUE_EXTERNAL_${name}_URL`]: 'https://id.test' }));
+    return new URL(await clients.authorizationUrl(await clients.find(name), { state: 'st', nonce: 'no', verifier: 'v'.repeat(43) }, { scopes: '', params: {} }));
+  };
+
+  it.each([
+    ['GOOGLE', 'https://accounts.google.com/o/oauth2/v2/auth', { client_id: 'web', response_type: 'code', state: 'st', nonce: 'no', scope: 'openid email profile', code_challenge_method: 'S256' }],
+    ['APPLE', 'https://appleid.apple.com/auth/authorize', { client_id: 'web', response_type: 'code', state: 'st', nonce: 'no', scope: 'name email', response_mode: 'form_post' }],
+  ])('the link to %s is made all the same', async (name, place, params) => {
+    const link = await linkTo(name);
+    expect(link.origin + link.pathname).toBe(place);
+    expect(Object.fromEntries(link.searchParams)).toMatchObject(params);
+    expect(link.searchParams.has('code_challenge')).toBe('code_challenge_method' in params);
+  });
+
+  it('one whose door only discovery tells is unreachable', async () => {
+    await expect(linkTo('KEYCLOAK')).rejects.toMatchObject({ code: 'unexpected_failure', message: 'Error reaching the external provider' });
   });
 });

@@ -32,6 +32,8 @@ export interface OidcPreset extends Common {
   readonly isFormPost?: true;
   /** Where it describes itself, if that is not below its issuer. */
   readonly discoveryUrl?: string;
+  /** Where it signs people in, and whether it is given a proof there: a link to it can be made while it cannot be asked. */
+  readonly door?: { readonly url: (url: string | null) => string; readonly takesProof: boolean };
   /** Whether it is given a proof (PKCE); where nothing is said, it says so itself. */
   readonly pkce?: boolean;
   /** Reads the claims in a way of its own, and is given all that there are. */
@@ -74,7 +76,7 @@ function isVerifiedAtMicrosoft({ xms_edov: isOwned }: Json, url: string | null):
 
 /** The providers that GoTrue names, as data. */
 export const presets: Readonly<Record<string, Preset>> = {
-  apple: { kind: 'oidc', scopes: ['name', 'email'], issuer: always('https://appleid.apple.com'), isFormPost: true },
+  apple: { kind: 'oidc', scopes: ['name', 'email'], issuer: always('https://appleid.apple.com'), isFormPost: true, door: { url: always('https://appleid.apple.com/auth/authorize'), takesProof: false } },
   azure: { kind: 'oidc', scopes: ['openid', 'profile', 'email'], issuer: (url) => `${(url ?? microsoft).replace(/(\/v2\.0)?\/*$/, '')}/v2.0`, isEmailVerified: isVerifiedAtMicrosoft },
   bitbucket: {
     kind: 'oauth2', scopes: ['account', 'email'], authorize: at('https://bitbucket.org', '/site/oauth2/authorize'), token: at('https://bitbucket.org', '/site/oauth2/access_token'), api: at('https://api.bitbucket.org', '/2.0'),
@@ -129,7 +131,7 @@ export const presets: Readonly<Record<string, Preset>> = {
       return profileOf({ issuer: api, subject: user.id, name: user.name, userName: user.username, avatar: user.avatar_url, emails: [emailOf(user.email, typeof user.confirmed_at === 'string' && user.confirmed_at !== '')] });
     },
   },
-  google: { kind: 'oidc', scopes: ['openid', 'email', 'profile'], issuer: always('https://accounts.google.com') },
+  google: { kind: 'oidc', scopes: ['openid', 'email', 'profile'], issuer: always('https://accounts.google.com'), door: { url: always('https://accounts.google.com/o/oauth2/v2/auth'), takesProof: true } },
   kakao: {
     kind: 'oauth2', scopes: ['account_email', 'profile_image', 'profile_nickname'], authorize: at('https://kauth.kakao.com', '/oauth/authorize'), token: at('https://kauth.kakao.com', '/oauth/token'), api: at('https://kapi.kakao.com', ''), issuer: always('https://kauth.kakao.com'),
     profile: async ({ ask, api }) => {
