@@ -14,7 +14,7 @@ let app: NestFastifyApplication;
 beforeAll(async () => {
   database = await makeTestDatabase();
   secrets = await makeSecrets(database.environment);
-  const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true' });
+  const settings = readSettings({ ...database.environment, ...secrets, GOTRUE_MAILER_AUTOCONFIRM: 'true', GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true' });
   app = await startQuickAuth(settings, [AuthController, AuthAdminController]);
 });
 
@@ -155,4 +155,11 @@ describe('the audit log', () => {
     const { body } = await signIn((await made()).email);
     expect(await call('GET', '/admin/audit', undefined, body.access_token)).toMatchObject({ status: 403, body: { code: 'not_admin' } });
   });
+});
+
+it('a guest whom the administration gives a confirmed address is a guest no more', async () => {
+  const { user } = (await call('POST', '/signup', { data: {} })).body;
+  expect((await call('PUT', `/admin/users/${user.id}`, { email: freshEmail() })).body).toMatchObject({ is_anonymous: true });
+  const email = freshEmail();
+  expect((await call('PUT', `/admin/users/${user.id}`, { email, email_confirm: true })).body).toMatchObject({ email, email_confirmed_at: expect.any(String), is_anonymous: false });
 });

@@ -289,7 +289,7 @@ describe('enrolling', () => {
     ['no type', {}, 400, 'validation_failed', 'factor_type needs to be totp, phone, or webauthn'],
     ['a phone without a number', { factor_type: 'phone' }, 400, 'validation_failed', 'Phone number required to enroll Phone factor'],
     ['a phone that is none', { factor_type: 'phone', phone: 'tomorrow' }, 400, 'validation_failed', 'Invalid phone number format (E.164 required)'],
-    ['a name that is no text', { factor_type: 'totp', friendly_name: 7 }, 400, 'validation_failed', /friendly_name/],
+    ['a name that is no text', { factor_type: 'totp', friendly_name: 7 }, 400, 'bad_json', /friendly_name/],
     ['a name that cannot be kept', { factor_type: 'totp', friendly_name: 'a\0b' }, 400, 'validation_failed', /friendly_name/],
     ['a list', [], 400, 'bad_json', /JSON object/],
   ])('%s', async (_, body, status, code, message) => {

@@ -17,8 +17,9 @@ export function withQuery(target: string, values: Readonly<Record<string, string
   return url.href;
 }
 
+/** With GoTrue's mark (`sb`), by which a client knows that the fragment is meant for it and not for the application. */
 export function withFragment(target: string, values: Readonly<Record<string, string>>): string {
   const url = new URL(target);
-  url.hash = new URLSearchParams(values).toString();
+  url.hash = new URLSearchParams({ ...values, sb: '' }).toString();
   return url.href;
 }

@@ -127,7 +127,7 @@ describe('sign-up by mail', () => {
     const target = await follow(link);
     expect(target.origin + target.pathname).toBe('https://pr1.app.test/welcome');
     expect(fragmentOf(target)).toMatchObject({ access_token: expect.any(String), refresh_token: expect.any(String), token_type: 'bearer', type: 'signup', expires_in: '3600' });
-    expect(fragmentOf(await follow(link))).toEqual({ error: 'access_denied', error_code: 'otp_expired', error_description: 'Email link is invalid or has expired' });
+    expect(fragmentOf(await follow(link))).toEqual({ error: 'access_denied', error_code: 'otp_expired', error_description: 'Email link is invalid or has expired', sb: '' });
   });
 
   it('with proof to come ends with a code that is good for that client alone', async () => {
@@ -261,6 +261,7 @@ describe('codes and links', () => {
     ['/otp', { email: 'nonsense' }, 'validation_failed', /invalid format/],
     ['/otp', { phone: 'nonsense' }, 'validation_failed', /E\.164/],
     ['/otp', { phone: '4915112345678', channel: 'pigeon' }, 'validation_failed', /Invalid channel/],
+    ['/otp', { email: 'a@b.de', channel: 'sms' }, 'validation_failed', /Channel should only be specified with Phone OTP/],
     ['/otp', { email: 'a@b.de', code_challenge: 'short', code_challenge_method: 's256' }, 'validation_failed', /between 43 and 128/],
     ['/otp', { email: 'a@b.de', code_challenge: 'x'.repeat(43) }, 'validation_failed', /requires code_challenge_method/],
     ['/otp', { email: 'a@b.de', code_challenge: 'x'.repeat(43), code_challenge_method: 'md5' }, 'validation_failed', /unsupported/],
@@ -274,9 +275,19 @@ describe('codes and links', () => {
     ['/verify', { type: 'email', token: '1' }, 'validation_failed', /Only an email address or phone/],
     ['/verify', { type: 'constructor', token_hash: 'x' }, 'validation_failed', /Invalid/],
     ['/verify', { type: 'email', token_hash: 'x', email: 'a@b.de' }, 'validation_failed', /Only the token_hash/],
+    ['/verify', { type: 'email', token_hash: 'x', redirect_to: 'https://a.app.test/x' }, 'validation_failed', /Only the token_hash/],
+    ['/verify', { type: 'sms', token_hash: 'x' }, 'validation_failed', /Invalid email verification type/],
+    ['/verify', { type: 7, token_hash: 'x' }, 'bad_json', /type must be a string/],
   ])('%s %j is refused', async (path, body, code, message) => {
     expect(await post(path, body)).toMatchObject({ status: 400, body: { code, message: expect.stringMatching(message) } });
   });
+
+  it.each<[object, number, object]>([
+    [{ email: 'nonsense', type: 'email' }, 422, { code: 'validation_failed', message: 'Invalid email format' }],
+    [{ email: 'nobody@example.com', type: 'sms' }, 403, { code: 'otp_expired', message: 'Token has expired or is invalid' }],
+    [{ email: 'nobody@example.com', type: 'constructor' }, 403, { code: 'otp_expired', message: 'Token has expired or is invalid' }],
+    [{ phone: '4915112345679', type: 'signup' }, 403, { code: 'otp_expired', message: 'Token has expired or is invalid' }],
+  ])('a code for %j is refused as GoTrue refuses it', async (body, status, refusal) => expect(await verify({ token: '123456', ...body })).toMatchObject({ status, body: refusal }));
 });
 
 describe('recovery, resending, invitation', () => {
@@ -331,6 +342,7 @@ describe('recovery, resending, invitation', () => {
     const { status, body } = await service('POST', '/admin/generate_link', { type, email, ...(type === 'signup' ? { password } : {}), redirect_to: 'https://a.app.test/x' });
     expect({ status, body }).toMatchObject({ status: 200, body: { email, verification_type: type, redirect_to: 'https://a.app.test/x', email_otp: expect.stringMatching(/^\d{6}$/), hashed_token: expect.any(String) } });
     expect(hashOf(body.action_link)).toBe(body.hashed_token);
+    expect(body.action_link).toContain('&redirect_to=https://a.app.test/x');
     expect(await mailbox(email)).toEqual([]);
     expect((await verify({ token_hash: body.hashed_token, type })).status).toBe(200);
   });

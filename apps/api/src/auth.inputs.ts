@@ -62,7 +62,7 @@ export class DeleteUserInput {
 /**
  * Reads a body as one of the above. Field by field, and only those that the class names: a body is a stranger's object, and
  * assigning all of it would let its `__proto__` decide what it is checked against.
- * @throws Fault `bad_json` or `validation_failed`
+ * @throws Fault `bad_json`
  */
 export function readInput<T extends object>(Input: new () => T, body: unknown): T {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
@@ -74,7 +74,8 @@ export function readInput<T extends object>(Input: new () => T, body: unknown): 
     if (value !== null && value !== undefined) input[name] = value as T[typeof name];
   }
   const errors = validateSync(input);
-  if (errors.length > 0) throw authFault('validation_failed', { message: errors.flatMap(({ constraints }) => Object.values(constraints ?? {})).join('; ') });
+  // GoTrue reads a body into types, so a field of another type is to it no JSON that it can read.
+  if (errors.length > 0) throw authFault('bad_json', { message: `Could not parse request body as JSON: ${errors.flatMap(({ constraints }) => Object.values(constraints ?? {})).join('; ')}` });
   return input;
 }
 

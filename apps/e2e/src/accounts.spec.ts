@@ -15,6 +15,8 @@ describe('accounts, with unmodified supabase-js', () => {
   let stack: Stack;
   let service: SupabaseClient;
   let count = 0;
+  /** Somebody who is signed in, for what asks no more of them. */
+  let member: SupabaseClient | null = null;
 
   const client = (flowType: 'implicit' | 'pkce' = 'implicit', storage = new Map<string, string>()): SupabaseClient =>
     createClient(stack.url, stack.publishableKey, {
@@ -50,6 +52,7 @@ describe('accounts, with unmodified supabase-js', () => {
     stack = await startStack({
       environment: {
         GOTRUE_SMTP_MAX_FREQUENCY: '0', GOTRUE_SMS_MAX_FREQUENCY: '0', GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true', GOTRUE_EXTERNAL_PHONE_ENABLED: 'true',
+        GOTRUE_EXTERNAL_GOOGLE_ENABLED: 'true', GOTRUE_EXTERNAL_GOOGLE_CLIENT_ID: 'web', GOTRUE_EXTERNAL_GOOGLE_SECRET: 'secret',
         GOTRUE_URI_ALLOW_LIST: 'https://app.test/**',
       },
     });
@@ -150,5 +153,45 @@ describe('accounts, with unmodified supabase-js', () => {
     expect((await onServer().auth.getClaims()).data?.claims.email).toBe(email);
     ok(await onServer().auth.signOut());
     expect((await onServer().auth.getUser()).data.user).toBeNull();
+  });
+
+  describe('what is refused', () => {
+    const refusal = { email: 'wrong@example.org', password: 'not the password' };
+    const id = '00000000-0000-4000-8000-000000000001';
+
+    it.each<[string, (guest: SupabaseClient, user: SupabaseClient) => Promise<{ error: unknown }>, number, string | undefined, string]>([
+      ['a sign-in with a wrong password', (guest) => guest.auth.signInWithPassword(refusal), 400, 'invalid_credentials', 'Invalid login credentials'],
+      ['a weak password', (guest) => guest.auth.signUp({ ...refusal, password: 'a' }), 422, 'weak_password', 'Password should be at least 6 characters.'],
+      ['a password that is too long', (guest) => guest.auth.signUp({ ...refusal, password: 'a'.repeat(73) }), 400, 'validation_failed', 'Password cannot be longer than 72 characters'],
+      ['an address that is none', (guest) => guest.auth.signUp({ ...refusal, email: 'nonsense' }), 400, 'validation_failed', 'Unable to validate email address: invalid format'],
+      ['a code for a stranger', (guest) => guest.auth.signInWithOtp({ email: refusal.email, options: { shouldCreateUser: false } }), 422, 'otp_disabled', 'Signups not allowed for otp'],
+      ['a wrong code for a new number', (guest) => guest.auth.verifyOtp({ phone: '+4915112345670', token: '123456', type: 'phone_change' }), 403, 'otp_expired', 'Token has expired or is invalid'],
+      ['a wrong code', (guest) => guest.auth.verifyOtp({ email: refusal.email, token: '123456', type: 'email' }), 403, 'otp_expired', 'Token has expired or is invalid'],
+      ['a code of an unknown type', (guest) => guest.auth.verifyOtp({ email: refusal.email, token: '123456', type: 'nonsense' as 'email' }), 403, 'otp_expired', 'Token has expired or is invalid'],
+      ['a code for no address', (guest) => guest.auth.verifyOtp({ email: 'nonsense', token: '123456', type: 'email' }), 422, 'validation_failed', 'Invalid email format'],
+      ['a wrong link', (guest) => guest.auth.verifyOtp({ token_hash: 'nonsense', type: 'email' }), 403, 'otp_expired', 'Email link is invalid or has expired'],
+      ['resending nothing', (guest) => guest.auth.resend({ email: refusal.email, type: 'nonsense' as 'signup' }), 400, 'validation_failed', 'Missing one of these types: signup, email_change, sms, phone_change'],
+      ['a refresh token that is none', (guest) => guest.auth.refreshSession({ refresh_token: 'nonsense' }), 400, 'refresh_token_not_found', 'Invalid Refresh Token: Refresh Token Not Found'],
+      ['a token that is none', (guest) => guest.auth.getUser('nonsense'), 403, 'bad_jwt', 'invalid JWT: unable to parse or verify signature, token is malformed: token contains an invalid number of segments'],
+      ['an ID token that is none', (guest) => guest.auth.signInWithIdToken({ provider: 'google', token: 'nonsense' }), 400, undefined, 'Bad ID token'],
+      ['Web3', (guest) => guest.auth.signInWithWeb3({ chain: 'ethereum', message: 'm', signature: '0x1' }), 422, 'web3_provider_disabled', 'Web3 provider is disabled'],
+      ['SSO', (guest) => guest.auth.signInWithSSO({ domain: 'example.org' }), 404, 'saml_provider_disabled', 'SAML 2.0 is disabled'],
+      ['the same password', (_, user) => user.auth.updateUser({ password }), 422, 'same_password', 'New password should be different from the old password.'],
+      ['app_metadata of one’s own', (_, user) => user.auth.updateUser({ app_metadata: { admin: true } } as object), 403, 'not_admin', 'Updating app_metadata requires admin privileges'],
+      ['unlinking where that is off', (_, user) => user.auth.unlinkIdentity({ identity_id: id } as never), 404, 'manual_linking_disabled', 'Manual linking is disabled'],
+      ['linking where that is off', (_, user) => user.auth.linkIdentity({ provider: 'google' }), 404, 'manual_linking_disabled', 'Manual linking is disabled'],
+      ['a factor of an unknown type', (_, user) => user.auth.mfa.enroll({ factorType: 'nonsense' as 'totp' }), 400, 'validation_failed', 'factor_type needs to be totp, phone, or webauthn'],
+      ['a factor that is not there', (_, user) => user.auth.mfa.challenge({ factorId: id }), 404, 'mfa_factor_not_found', 'Factor not found'],
+      ['the administration', (_, user) => user.auth.admin.listUsers(), 403, 'not_admin', 'User not allowed'],
+      ['a user who is not there', () => service.auth.admin.getUserById(id), 404, 'user_not_found', 'User not found'],
+      ['a page that is none', () => service.auth.admin.listUsers({ page: -1 }), 400, 'validation_failed', 'Bad Pagination Parameters: page must be a whole number, not "-1"'],
+      ['a user without an address', () => service.auth.admin.createUser({}), 400, 'validation_failed', 'Cannot create a user without either an email or phone'],
+      ['a link for nobody', () => service.auth.admin.generateLink({ type: 'recovery', email: refusal.email }), 404, 'user_not_found', 'User with this email not found'],
+      ['a ban without a unit', async () => service.auth.admin.updateUserById((await service.auth.admin.listUsers()).data.users[0]!.id, { ban_duration: '5' }), 400, 'validation_failed', 'invalid format for ban duration: time: missing unit in duration "5"'],
+      ['signing out nobody', () => service.auth.admin.signOut('nonsense'), 403, 'bad_jwt', 'invalid JWT: unable to parse or verify signature, token is malformed: token contains an invalid number of segments'],
+    ])('%s', async (_, ask, status, code, message) => {
+      member ??= (await signedIn()).supabase;
+      expect((await ask(client(), member)).error).toMatchObject({ status, ...(code === undefined ? {} : { code }), message });
+    });
   });
 });

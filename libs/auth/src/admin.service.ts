@@ -176,6 +176,7 @@ async function setAddresses(tx: OpenAccounts, account: Account, terms: { email: 
   const { email, phone, request } = terms;
   if (request.emailConfirm) confirmEmail(account.user);
   if (request.phoneConfirm) account.user.phoneConfirmedAt = new Date();
+  if ((email !== null && request.emailConfirm) || (phone !== null && request.phoneConfirm)) account.user.isAnonymous = false;
   const mailed = email === null ? account : await setEmail(tx, account, email, request.emailConfirm);
   return phone === null ? mailed : setPhone(tx, mailed, phone, request.phoneConfirm);
 }

@@ -91,7 +91,11 @@ export class Messages {
     const url = new URL(apiUrlOf(this.settings) + (path === undefined || path === '' ? '/auth/v1/verify' : path));
     url.searchParams.set('token', hash);
     url.searchParams.set('type', type);
-    url.searchParams.set('redirect_to', redirectTo);
-    return url.href;
+    return `${url.href}&redirect_to=${isPlain(redirectTo) ? redirectTo : encodeURIComponent(redirectTo)}`;
   }
+}
+
+/** Whether an address reads the same in a query as it is written. GoTrue leaves such a one as it is, and applications look for it in the link. */
+function isPlain(address: string): boolean {
+  return /^[\w\-.~:/?@!$*,;]*$/.test(address);
 }

@@ -42,6 +42,7 @@ export class Otp {
   async send(request: OtpRequest, device: Device): Promise<object> {
     const { email, phone, data } = request;
     if (email !== '' && phone !== '') throw fault('validation_failed', { message: 'Only an email address or phone number should be provided' });
+    if (email !== '' && request.channel !== '') throw fault('validation_failed', { message: 'Channel should only be specified with Phone OTP' });
     refuseUnstorable(data, 'data');
     refuseOversize(data);
     await this.limits.request('otp', device);

@@ -77,30 +77,32 @@ export class Verify {
     if (hash === '') throw fault('validation_failed', { message: 'Verify requires a token or a token hash' });
     await this.limits.request('verify', device);
     const isPkce = this.tokens.isPkce(hash);
-    const end = await this.spend(this.typesOf(type, mailTypes), (tx) => this.tokens.findByHash(tx, hash), isOldLink, device, isPkce ? (type as LinkType) : null);
+    const end = await this.spend(this.typesOfLink(type), (tx) => this.tokens.findByHash(tx, hash), isOldLink, device, isPkce ? (type as LinkType) : null);
     if ('isHalf' in end) return { kind: 'message', message: halfWay, isPkce };
     return 'code' in end ? { kind: 'code', code: end.code } : { kind: 'session', session: await this.sessions.answer(end) };
   }
 
-  private async byHash({ type, tokenHash, email, phone }: VerifyRequest, device: Device): Promise<Outcome> {
-    if (email !== '' || phone !== '') throw fault('validation_failed', { message: 'Only the token_hash and type should be provided' });
-    return this.spend(this.typesOf(type, mailTypes), (tx) => this.tokens.findByHash(tx, tokenHash), isOldLink, device);
+  private async byHash({ type, tokenHash, email, phone, redirectTo }: VerifyRequest, device: Device): Promise<Outcome> {
+    if (email !== '' || phone !== '' || redirectTo !== '') throw fault('validation_failed', { message: 'Only the token_hash and type should be provided' });
+    return this.spend(this.typesOfLink(type), (tx) => this.tokens.findByHash(tx, tokenHash), isOldLink, device);
   }
 
   /** Every guess at a code is counted before it is looked at, by the address that it is said to have gone to. */
   private async byCode({ type, token, email, phone }: VerifyRequest, device: Device): Promise<Outcome> {
     if ((email === '') === (phone === '')) throw fault('validation_failed', { message: 'Only an email address or phone number should be provided on verify' });
-    const types = this.typesOf(type, phone === '' ? mailTypes : textTypes);
-    const address = phone === '' ? parseEmail(email) : parsePhone(phone);
+    const address = phone === '' ? addressOf(email) : parsePhone(phone);
+    const known = phone === '' ? mailTypes : textTypes;
+    // There is no code of a type that is none, so GoTrue says of it what it says of a wrong one.
+    const types = Object.hasOwn(known, type) ? known[type]! : [];
     const guess = await this.limits.guess('code', address, device);
     const end = await this.spend(types, (tx) => this.tokens.findByCode(tx, types, address, token.trim()), 'Token has expired or is invalid', device);
     await guess.wasRight();
     return end;
   }
 
-  private typesOf(type: string, known: Readonly<Record<string, readonly TokenType[]>>): readonly TokenType[] {
-    if (!Object.hasOwn(known, type)) throw fault('validation_failed', { message: known === mailTypes ? 'Invalid email verification type' : 'Invalid sms verification type' });
-    return known[type]!;
+  private typesOfLink(type: string): readonly TokenType[] {
+    if (!Object.hasOwn(mailTypes, type)) throw fault('validation_failed', { message: 'Invalid email verification type' });
+    return mailTypes[type]!;
   }
 
   private async spend(types: readonly TokenType[], find: (tx: OpenAccounts) => Promise<OneTimeToken | null>, refusal: string, device: Device, pkce: LinkType | null = null): Promise<Outcome> {
@@ -167,6 +169,14 @@ export class Verify {
     if (token.relatesTo !== user.phoneChange) throw fault('otp_expired');
     await audit(tx, 'user_modified', user, device, { changed: 'phone' });
     return takeNewPhone(tx, account, user.phoneChange);
+  }
+}
+
+function addressOf(email: string): string {
+  try {
+    return parseEmail(email);
+  } catch (cause) {
+    throw fault('validation_failed', { status: 422, message: 'Invalid email format', cause });
   }
 }
 
