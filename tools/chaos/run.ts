@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type * as JobParts from '../../apps/e2e/src/jobs-under-fire.ts';
 import type * as StackParts from '../../apps/e2e/src/stack.ts';
+import type * as MishapParts from '../../apps/e2e/src/mishaps.ts';
 import type * as FireParts from '../../apps/e2e/src/under-fire.ts';
 import { build } from '../build.mjs';
 import { importBundled } from '../bundle.mjs';
@@ -16,7 +17,8 @@ const mostDelaySeconds = 15;
 
 await build(['api', 'worker', 'cli', 'console']);
 const { startStack } = (await importBundled('apps/e2e/src/stack.ts')) as typeof StackParts;
-const { flushQueue, jobsUnderFire } = (await importBundled('apps/e2e/src/jobs-under-fire.ts')) as typeof JobParts;
+const { jobsUnderFire } = (await importBundled('apps/e2e/src/jobs-under-fire.ts')) as typeof JobParts;
+const { flushQueue } = (await importBundled('apps/e2e/src/mishaps.ts')) as typeof MishapParts;
 const { importUnderFire, untilReady } = (await importBundled('apps/e2e/src/under-fire.ts')) as typeof FireParts;
 
 const stack = await startStack({ environment: { LOG_LEVEL: 'warn', MAINSTAY_JOB_LEASE: leaseSeconds } });

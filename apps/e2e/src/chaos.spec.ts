@@ -1,4 +1,5 @@
-import { jobsUnderFire, mishaps } from './jobs-under-fire.ts';
+import { jobsUnderFire } from './jobs-under-fire.ts';
+import { mishaps } from './mishaps.ts';
 import { startStack, type Stack } from './stack.ts';
 import { importUnderFire, parts, untilReady } from './under-fire.ts';
 
