@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Fault } from '@mainstay/domain';
 import { isSignedWebhook, Outward } from '@mainstay/outward';
-import { asHouse, asWorker, enqueueRequest, type AskedRequest } from '@mainstay/persistence';
+import { asHouse, asWorker, enqueueRequest, keepRequestAnswer, type AskedRequest } from '@mainstay/persistence';
 import { TryAgain, type JobRun } from '@mainstay/queue';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import { Webhook } from 'standardwebhooks';
@@ -74,6 +74,15 @@ describe('mainstay.enqueue_http', () => {
     await expect(jobOf(id)).resolves.toMatchObject({ state: 'cancelled' });
     await as('postgres', `update mainstay.requests set state = 'queued' where id = $1`, [id]);
     await expect(jobOf(id)).resolves.toMatchObject({ state: 'queued' });
+  });
+
+  it('makes what shows its last answer: of the try that failed, then of the one with which it was done', async () => {
+    const job = await enqueue('$1');
+    await keepRequestAnswer(db.as('mainstay_worker', 1), job.payload.requestId, { status: 503, headers: {}, body: '', is_cut: false, ms: 1 });
+    const shown = () => as('service_role', `select answer ->> 'status' as status from mainstay.requests where id = $1`, [job.id]);
+    await expect(shown()).resolves.toEqual([{ status: '503' }]);
+    await db.admin.rows(`update mainstay_internal.jobs set state = 'done', finished_at = now(), result = '{"status": 200}' where id = $1`, [job.id]);
+    await expect(shown()).resolves.toEqual([{ status: '200' }]);
   });
 
   it('is called by a user through a function of the project’s, as the project', async () => {

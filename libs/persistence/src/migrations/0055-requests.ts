@@ -19,7 +19,7 @@ export const requests: HouseMigration = {
       body text,
       timeout_ms integer not null,
       is_signed boolean not null,
-      -- What was answered last, also where the job is tried again.
+      -- What was answered last, where the job goes on or has failed; the answer with which it was done is its result.
       answer jsonb,
       created_at timestamptz not null default clock_timestamp()
     ) with (autovacuum_vacuum_scale_factor = 0.05);
@@ -104,7 +104,7 @@ export const requests: HouseMigration = {
     ${asOwner('mainstay_viewer', `
       create view mainstay.requests with (security_barrier) as
         select jobs.id, requests.url, requests.method, requests.headers, requests.body, requests.timeout_ms, requests.is_signed as signed, jobs.queue, jobs.state, jobs.priority, jobs.run_at,
-          jobs.max_attempts, jobs.attempts, requests.answer, jobs.error, jobs.owner, jobs.created_at, jobs.started_at, jobs.finished_at
+          jobs.max_attempts, jobs.attempts, case when jobs.state = 'done' then jobs.result else requests.answer end as answer, jobs.error, jobs.owner, jobs.created_at, jobs.started_at, jobs.finished_at
         from mainstay_internal.requests join mainstay_internal.jobs on jobs.id = requests.job_id;
 
       create function mainstay.enqueue_http(url text, body jsonb default null, headers jsonb default '{}', method text default 'POST', timeout_ms integer default 30000, signed boolean default true,
