@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { burn, mishaps, SecondWorker, type Burning, type Mishap } from './mishaps.ts';
+import { burn, houseUrl, mishaps, SecondWorker, type Burning, type Mishap } from './mishaps.ts';
+import { FireReceiver, untilTaken, type BurntCalls } from './outward-under-fire.ts';
 import { runSql } from './sql.ts';
 import type { Stack } from './stack.ts';
 import { untilReady } from './under-fire.ts';
 
 export interface JobFire extends Burning {
-  /** How many jobs are asked for: half by HTTP, half in SQL. Some of them ask for more. */
+  /** How many are asked for, of all kinds together. Some of them ask for more. */
   readonly jobs: number;
-  /** As the house’s own worker has it: MAINSTAY_JOB_LEASE. */
-  readonly leaseSeconds: string;
+  /** What the house’s own worker was started with; the second one is too. `callsAllowed` must be among them. */
+  readonly settings: Readonly<Record<string, string>>;
 }
+
+/** The setting with which a house may call the receiver of its fire. */
+export const callsAllowed = { MAINSTAY_OUTWARD_ALLOW: '127.0.0.1' } as const;
+
+/** Of a hundred jobs: functions asked for by HTTP and in SQL, calls to a URL likewise, and changed rows that are told of. */
+const shares = { functionsByHttp: 35, functionsInSql: 35, callsByHttp: 5, callsInSql: 5, changes: 20 } as const;
 
 export interface BurntJobs {
   readonly faults: Readonly<Record<Mishap, number>>;
@@ -18,20 +25,22 @@ export interface BurntJobs {
   readonly lost: number;
   readonly doubled: number;
   readonly unasked: number;
-  /** Jobs that are not done when all have had their time. */
+  /** Jobs and deliveries that are not done when all have had their time. */
   readonly stuck: number;
   readonly attempts: number;
+  readonly calls: BurntCalls;
   readonly seconds: number;
   readonly secondsAfter: number;
 }
 
 /**
  * Asks for jobs of every kind that SQL can say (plain, slow, failing at first, after others, with follow-ups, asked for by a
- * trigger) while the parts of two workers' house die, halt and forget; then counts every effect.
+ * trigger), for calls to a receiver, and changes rows that it is told of, while the parts of two workers' house die, halt and forget; then counts every effect and every call.
  */
 export async function jobsUnderFire(stack: Stack, fire: JobFire): Promise<BurntJobs> {
   await makeWorld(stack);
-  const second = await SecondWorker.start(stack, fire.leaseSeconds);
+  const receiver = await FireReceiver.start(stack, fire.random);
+  const second = await SecondWorker.start(stack, fire.settings);
   const began = performance.now();
   const faults = Object.fromEntries(mishaps.map((mishap) => [mishap, 0])) as Record<Mishap, number>;
   let lastFault = began;
@@ -40,15 +49,26 @@ export async function jobsUnderFire(stack: Stack, fire: JobFire): Promise<BurntJ
       faults[mishap] += 1;
       lastFault = performance.now();
     });
-    await Promise.all([askByHttp(stack, fire), askInSql(stack, fire), burning]);
+    await Promise.all([
+      spread(fire, shares.functionsByHttp, 4, (n) => askOnce(stack, `fire-${n}`, { function: 'public.fire_mark', arguments: { n }, max_attempts: 50 })),
+      spread(fire, shares.functionsInSql / 2, 1, (n) => askPair(stack, inSqlFrom + 2 * n)),
+      spread(fire, shares.callsByHttp, 1, (n) => askOnce(stack, `fire-call-${n}`, receiver.callByHttp(n))),
+      spread(fire, shares.callsInSql, 1, (n) => receiver.callInSql(n)),
+      spread(fire, shares.changes, 2, (n) => receiver.change(n)),
+      burning,
+    ]);
     await untilReady(stack);
     const stuck = await untilOver(stack, fire, lastFault);
     const ended = performance.now();
-    return { faults, stuck, ...(await count(stack)), seconds: (ended - began) / 1000, secondsAfter: (ended - lastFault) / 1000 };
+    return { faults, stuck, ...(await count(stack)), calls: await receiver.count(), seconds: (ended - began) / 1000, secondsAfter: (ended - lastFault) / 1000 };
   } finally {
     await second.stop();
+    receiver.stop();
   }
 }
+
+/** Where jobs asked for in SQL begin to be numbered; below are those by HTTP. */
+const inSqlFrom = 1_999_999;
 
 async function makeWorld(stack: Stack): Promise<void> {
   await runSql(stack.dbUrl, `
@@ -85,59 +105,55 @@ async function makeWorld(stack: Stack): Promise<void> {
   if (answer.status !== 200) throw new Error(`the queue was refused: ${await answer.text()}`);
 }
 
-/** Each until it is taken: under one Idempotency-Key it is one job, however often it is sent. */
-async function askByHttp(stack: Stack, { jobs, pauseMs: [least], faults }: JobFire): Promise<void> {
-  const share = Math.floor(jobs / 2);
-  const spreadMs = (faults * least) / share;
-  await Promise.all(Array.from({ length: 4 }, async (_, lane) => {
-    for (let n = 1 + lane; n <= share; n += 4) {
-      await askOnce(stack, n);
-      await sleep(spreadMs * 4);
+/** Asks for a share of the jobs, in so many lanes side by side, over the time of the mishaps. */
+async function spread({ jobs, faults, pauseMs: [least] }: JobFire, share: number, lanes: number, ask: (n: number) => Promise<void>): Promise<void> {
+  const count = Math.floor((jobs * share) / 100);
+  const restMs = (faults * least * lanes) / count;
+  await Promise.all(Array.from({ length: lanes }, async (_, lane) => {
+    for (let n = 1 + lane; n <= count; n += lanes) {
+      await ask(n);
+      await sleep(restMs);
     }
   }));
 }
 
-async function askOnce(stack: Stack, n: number): Promise<void> {
-  const headers = { apikey: stack.secretKey, 'content-type': 'application/json', 'idempotency-key': `fire-${n}` };
-  const body = JSON.stringify({ function: 'public.fire_mark', arguments: { n }, max_attempts: 50 });
+/** Until it is taken: under one Idempotency-Key it is one job, however often it is sent. */
+async function askOnce(stack: Stack, key: string, job: object): Promise<void> {
+  const headers = { apikey: stack.secretKey, 'content-type': 'application/json', 'idempotency-key': key };
   for (;;) {
-    const answer = await fetch(`${stack.url}/jobs/v1`, { method: 'POST', headers, body, signal: AbortSignal.timeout(10_000) }).catch(() => null);
+    const answer = await fetch(`${stack.url}/jobs/v1`, { method: 'POST', headers, body: JSON.stringify(job), signal: AbortSignal.timeout(10_000) }).catch(() => null);
     await answer?.body?.cancel();
     if (answer?.status === 202) return;
-    if (answer !== null && answer.status < 500 && answer.status !== 409) throw new Error(`job ${n} was refused with ${answer.status}`);
+    if (answer !== null && answer.status < 500 && answer.status !== 409) throw new Error(`job ${key} was refused with ${answer.status}`);
     await sleep(200);
   }
 }
 
-/** In pairs, the second after the first; every fifth transaction rolls back. A lost answer is looked up before it is sent again. */
-async function askInSql(stack: Stack, { jobs, pauseMs: [least], faults }: JobFire): Promise<void> {
-  const share = Math.floor(jobs / 2);
-  const spreadMs = (faults * least) / (share / 2);
-  for (let n = 2_000_001; n < 2_000_001 + share; n += 2) {
-    if (n % 5 === 0) await runSql(stack.dbUrl, `begin; select public.fire_pair(${n + 1_000_000}); rollback`).catch(() => {});
-    for (;;) {
-      const isAsked = await runSql(stack.dbUrl, `select public.fire_pair(${n}) where not exists (select from public.fire_asked where n = ${n})`).then(() => true, () => false);
-      if (isAsked) break;
-      await sleep(200);
-    }
-    await sleep(spreadMs);
-  }
+/** Two, the second after the first; every fifth transaction rolls back. A lost answer is looked up before it is sent again. */
+async function askPair(stack: Stack, n: number): Promise<void> {
+  if (n % 5 === 0) await runSql(stack.dbUrl, `begin; select public.fire_pair(${n + 1_000_000}); rollback`).catch(() => {});
+  await untilTaken(stack, `select public.fire_pair(${n}) where not exists (select from public.fire_asked where n = ${n})`);
 }
 
-/** Waits until no job is open, for a minute after the last mishap and a margin; says how many still are. */
+/** Waits until nothing is open, for a minute after the last mishap and a margin; says how much still is. */
 async function untilOver(stack: Stack, { tell }: JobFire, lastFault: number): Promise<number> {
   for (;;) {
-    const [row] = (await runSql(stack.dbUrl, `select count(*)::int as open from mainstay.jobs where state in ('queued', 'running')`).catch(() => [{ open: -1 }])) as [{ open: number }];
+    const [row] = (await runSql(houseUrl(stack), `select count(*)::int as open from (${openText}) as open`).catch(() => [{ open: -1 }])) as [{ open: number }];
     if (row.open === 0) return 0;
     if (performance.now() - lastFault > 120_000) {
-      const open = await runSql(stack.dbUrl, `select state, queue, attempts, run_at - now() as due_in, after, error ->> 'code' as error, arguments from mainstay.jobs where state in ('queued', 'running') limit 10`);
-      tell(`still open: ${JSON.stringify(open)}`);
+      tell(`still open: ${JSON.stringify(await runSql(houseUrl(stack), `${openText} limit 10`))}`);
       return row.open;
     }
     if (row.open > 0) tell(`${row.open} open`);
     await sleep(1000);
   }
 }
+
+const openText = `
+  select kind, state, queue, attempts, run_at - now() as due_in, error ->> 'code' as error, payload
+  from mainstay_internal.jobs where kind in ('call-function', 'send-request') and state in ('queued', 'running')
+  union all
+  select 'delivery', state, endpoint_no::text, attempts, next_at - now(), last_error, to_jsonb(event_id) from mainstay_internal.webhook_deliveries where state = 'queued'`;
 
 async function count(stack: Stack): Promise<Pick<BurntJobs, 'asked' | 'lost' | 'doubled' | 'unasked' | 'attempts'>> {
   const [found] = (await runSql(stack.dbUrl, `

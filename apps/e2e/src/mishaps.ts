@@ -87,6 +87,13 @@ export async function queueUrl(stack: Stack): Promise<string> {
   return `redis://:${password}@127.0.0.1:${port}`;
 }
 
+/** The database as the house itself reaches it, which sees its own tables. */
+export function houseUrl(stack: Stack): string {
+  const url = new URL(stack.dbUrl);
+  url.username = 'supabase_admin';
+  return url.href;
+}
+
 /** A worker beside the house's own; started again whenever it is killed. */
 export class SecondWorker {
   private child: ChildProcess | undefined;
@@ -94,11 +101,9 @@ export class SecondWorker {
 
   private constructor(readonly environment: Readonly<Record<string, string>>) {}
 
-  static async start(stack: Stack, leaseSeconds: string): Promise<SecondWorker> {
+  static async start(stack: Stack, settings: Readonly<Record<string, string>>): Promise<SecondWorker> {
     const secrets = parseEnv(readFileSync(join(stack.home, 'secrets.env'), 'utf8')) as Record<string, string>;
-    const databaseUrl = new URL(stack.dbUrl);
-    databaseUrl.username = 'supabase_admin';
-    const environment = { PATH: process.env['PATH']!, ...secrets, MAINSTAY_HOME: stack.home, MAINSTAY_JOB_LEASE: leaseSeconds, DATABASE_URL: databaseUrl.href, REDIS_URL: await queueUrl(stack) };
+    const environment = { PATH: process.env['PATH']!, ...secrets, ...settings, MAINSTAY_HOME: stack.home, DATABASE_URL: houseUrl(stack), REDIS_URL: await queueUrl(stack) };
     const worker = new SecondWorker(environment);
     worker.launch();
     return worker;
