@@ -1,9 +1,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, chownSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectAsUser, freePort } from '@mainstay/testing';
+import { connectAsUser, freePort, makeTestFolder } from '@mainstay/testing';
 
 /** A PostgreSQL that the distribution installed. */
 export interface InstalledPostgres {
@@ -29,7 +28,7 @@ export interface OutsidePostgres {
 
 /** Makes a fresh cluster with the administrator `supabase_admin`, as docker/compose.yaml does, and starts it. */
 export async function startDebianPostgres({ bin }: InstalledPostgres): Promise<OutsidePostgres> {
-  const folder = mkdtempSync(join(tmpdir(), 'mainstay-outside-'));
+  const folder = makeTestFolder('outside');
   const data = join(folder, 'data');
   const password = randomBytes(16).toString('hex');
   const port = await freePort();

@@ -1,9 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { findRoot } from '@mainstay/testing';
+import { findRoot, makeTestFolder } from '@mainstay/testing';
 
 /** A whole Mainstay, started as a person starts it, in a home of its own. */
 export interface Stack {
@@ -35,7 +34,7 @@ export interface StackOptions {
 }
 
 /** Starts the built command line and waits until it says that it is ready. */
-export async function startStack({ home = mkdtempSync(join(tmpdir(), 'mainstay-e2e-')), environment = {} }: StackOptions = {}): Promise<Stack> {
+export async function startStack({ home = makeTestFolder('e2e'), environment = {} }: StackOptions = {}): Promise<Stack> {
   const launched = launch(home, environment);
   await launched.ready;
   const secrets = parseEnv(readFileSync(join(home, 'secrets.env'), 'utf8')) as Record<string, string>;
@@ -62,10 +61,12 @@ export async function startStack({ home = mkdtempSync(join(tmpdir(), 'mainstay-e
 }
 
 /** What `mainstay start` prints before it gives up, and its exit status. */
-export async function startInVain(environment: Record<string, string>, home = mkdtempSync(join(tmpdir(), 'mainstay-e2e-'))): Promise<{ printed: string; status: number | null }> {
-  const launched = launch(home, environment);
+export async function startInVain(environment: Record<string, string>, home?: string): Promise<{ printed: string; status: number | null }> {
+  const folder = home ?? makeTestFolder('e2e');
+  const launched = launch(folder, environment);
   launched.ready.catch(() => {});
   const status = await launched.ended;
+  if (home === undefined) rmSync(folder, { recursive: true, force: true });
   return { printed: launched.printed(), status };
 }
 

@@ -30,6 +30,11 @@ export function postgresFolder(wished: string, user: OsUser | null): string {
   return canEnter(user, dirname(folder)) ? folder : join(elsewhere, `${basename(dirname(folder))}-${shortHash(folder)}`);
 }
 
+/** The folders that stand in for wished ones which the database's user cannot enter. */
+export function foldersElsewhere(): string[] {
+  return existsSync(elsewhere) ? readdirSync(elsewhere).map((name) => join(elsewhere, name)) : [];
+}
+
 /** Chooses and prepares the folders: below `wished`, or below /var/lib where the database's user cannot enter there. */
 export function preparePostgresFiles(wished: string, user: OsUser | null): PostgresFiles {
   const native = nativeFolder();

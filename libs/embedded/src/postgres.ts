@@ -79,6 +79,14 @@ export function removePostgres(folder: string): void {
   rmSync(postgresFolder(folder, databaseUser()), { recursive: true, force: true });
 }
 
+/** Removes a folder of a supervisor that is gone for good, and ends a server that still runs there. */
+export function removeAbandoned(folder: string): void {
+  const pidFile = join(folder, 'data', 'postmaster.pid');
+  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8').split('\n')[0]) : 0;
+  if (isPostgres(pid)) process.kill(pid, 'SIGQUIT');
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
 const superuser = 'supabase_admin';
 
 async function initialise(files: PostgresFiles, user: OsUser | null, password: string): Promise<void> {

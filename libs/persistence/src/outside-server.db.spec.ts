@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readSettings, type Settings } from '@mainstay/config';
@@ -14,6 +14,8 @@ const password = 'a password of the test';
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'outside-'));
+  // The database's user walks through it; else its data would go elsewhere, and stay there.
+  chmodSync(folder, 0o711);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

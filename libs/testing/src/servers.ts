@@ -1,10 +1,10 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSettings, type Settings } from '@mainstay/config';
-import { freePort, startPostgres, startValkey, vaultKeyFile, writeVaultKeyFile } from '@mainstay/embedded';
+import { freePort, removePostgres, startPostgres, startValkey, vaultKeyFile, writeVaultKeyFile } from '@mainstay/embedded';
 import { makeDatabase, prepareDatabase, vaultKeyOf, vaultLines } from '@mainstay/persistence';
+import { clearAbandonedFolders, makeTestFolder } from './test-folders.ts';
 
 /** The database that every test database is copied from: bootstrapped and migrated, never connected to. */
 export const templateDatabase = 'mainstay_template';
@@ -18,7 +18,8 @@ export interface TestServers {
 
 /** Starts one PostgreSQL and one Valkey for a whole test run and prepares the template. Durability is off: no test loses power. */
 export async function startTestServers(): Promise<TestServers> {
-  const folder = mkdtempSync(join(tmpdir(), 'mainstay-test-'));
+  clearAbandonedFolders();
+  const folder = makeTestFolder('test');
   const password = randomBytes(18).toString('hex');
   const [postgres, valkey] = await Promise.all([
     freePort().then((port) =>
@@ -43,6 +44,8 @@ export async function startTestServers(): Promise<TestServers> {
   return {
     stop: async () => {
       await Promise.all([valkey.stop(), postgres.stop()]);
+      // The data may lie elsewhere, where the database's user can enter.
+      removePostgres(join(folder, 'postgres'));
       rmSync(folder, { recursive: true, force: true });
     },
   };
