@@ -11,6 +11,8 @@ const swc = (tsx) => [
   {
     swcrc: false,
     jsc: {
+      // Without it `with { type: 'json' }` is lost on the way, and Jest complains.
+      experimental: { keepImportAttributes: true },
       target: 'es2024',
       parser: { syntax: 'typescript', decorators: true, tsx },
       transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false, react: { runtime: 'automatic' } },
