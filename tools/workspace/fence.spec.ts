@@ -17,7 +17,7 @@ function lintTexts(cases: readonly { file: string; text: string }[]): Message[][
   const printed = execFileSync(process.execPath, ['tools/workspace/lint-texts.mjs'], {
     cwd: root,
     input: JSON.stringify(cases),
-    env: { ...process.env, NX_DAEMON: 'false', NODE_OPTIONS: '' },
+    env: { ...process.env, NX_DAEMON: 'false', NX_ISOLATE_PLUGINS: 'false', NODE_OPTIONS: '' },
     maxBuffer: 16 * 1024 ** 2,
   });
   return JSON.parse(printed.toString()) as Message[][];
@@ -130,8 +130,9 @@ describe('loops', () => {
   }, patienceMs);
   afterAll(() => workspace.remove());
 
-  const cruise = () => {
-    const { status, stdout } = spawnSync(process.execPath, ['node_modules/.bin/depcruise', '--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'tools'], {
+  /** Looks at the named files and folders, and at all that they import. */
+  const cruise = (...entries: string[]) => {
+    const { status, stdout } = spawnSync(process.execPath, ['node_modules/.bin/depcruise', '--config', '.dependency-cruiser.mjs', ...entries], {
       cwd: workspace.directory,
       env: { ...process.env, NODE_OPTIONS: '' },
     });
@@ -140,13 +141,13 @@ describe('loops', () => {
   const write = (file: string, text: string) => writeFileSync(join(workspace.directory, file), text);
 
   it('none stands in the workspace', () => {
-    expect(cruise()).toMatchObject({ status: 0 });
+    expect(cruise('apps', 'libs', 'tools')).toMatchObject({ status: 0 });
   }, patienceMs);
 
   it('a loop of types alone is refused', () => {
     write('libs/rest/src/loop-a.ts', `import type { B } from './loop-b.ts';\nexport type A = { b: B };\n`);
     write('libs/rest/src/loop-b.ts', `import type { A } from './loop-a.ts';\nexport type B = { a: A };\n`);
-    const { status, printed } = cruise();
+    const { status, printed } = cruise('libs/rest/src/loop-a.ts');
     expect(status).not.toBe(0);
     expect(printed).toMatch(/no-loop: libs\/rest\/src\/loop-[ab]\.ts/);
   }, patienceMs);
@@ -155,7 +156,7 @@ describe('loops', () => {
     write('libs/rest/src/loop-a.ts', `import type { B } from '@mainstay/queue';\nexport type A = { b: B };\n`);
     write('libs/rest/src/index.ts', `export type { A } from './loop-a.ts';\n`);
     write('libs/queue/src/index.ts', `import type { A } from '@mainstay/rest';\nexport type B = { a: A };\n`);
-    const { status, printed } = cruise();
+    const { status, printed } = cruise('libs/queue/src/index.ts');
     expect(status).not.toBe(0);
     expect(printed).toContain('libs/queue/src/index.ts');
   }, patienceMs);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyWorkspace, type WorkspaceCopy } from './copy-workspace.ts';
 
@@ -19,12 +19,21 @@ describe('the workspace', () => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['node_modules/nx/dist/bin/nx.js', ...args], {
       cwd: workspace.directory,
       encoding: 'utf8',
-      env: { ...process.env, NX_DAEMON: 'false', NODE_OPTIONS: '', PATH: `${workspace.directory}/node_modules/.bin:${process.env['PATH']}` },
+      env: { ...process.env, NX_DAEMON: 'false', NX_ISOLATE_PLUGINS: 'false', NODE_OPTIONS: '', PATH: `${workspace.directory}/node_modules/.bin:${process.env['PATH']}` },
     });
     if (status !== 0) throw new Error(`nx ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
     return stdout;
   };
   const read = (file: string) => readFileSync(join(workspace.directory, file), 'utf8');
+  /** What is to be built again is decided by what a build reads, not by what it does; so it does next to nothing from here on. */
+  const makeBuildsShort = () => {
+    for (const [file, target] of [['nx.json', 'targetDefaults'], ['apps/console/package.json', 'nx.targets']] as const) {
+      const json = JSON.parse(read(file)) as Record<string, any>;
+      const targets = target.split('.').reduce((value, key) => value[key], json);
+      targets['build'].command = 'node --print 0';
+      writeFileSync(join(workspace.directory, file), JSON.stringify(json));
+    }
+  };
   const change = (file: string) => appendFileSync(join(workspace.directory, file), '\n// changed\n');
 
   /** Builds every app and gives those that did not come from the cache. */
@@ -81,7 +90,11 @@ describe('the workspace', () => {
   });
 
   describe('rebuilds', () => {
-    beforeAll(() => void rebuilt(), patienceMs);
+    beforeAll(() => {
+      expect(rebuilt()).toEqual(withTarget('build'));
+      makeBuildsShort();
+      expect(rebuilt()).toEqual(withTarget('build'));
+    }, patienceMs);
 
     it('nothing when nothing changed', () => {
       expect(rebuilt()).toEqual([]);
