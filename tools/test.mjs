@@ -1,6 +1,6 @@
-// `npm test`: lint, types, fence, builds and every spec, in that order, whatever fails on the way.
+// `npm test`: lint, types, builds and then every spec, among them the fence, whatever fails on the way.
 // The last line is the sum: `N passed, N failed, N skipped`. A check that is not a spec counts as one.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { build } from './build.mjs';
@@ -11,8 +11,8 @@ const projectsPerLint = 5;
 const passed = [];
 const failed = [];
 const skipped = [];
-/** Commands that Nx starts find their tools, and Node 24, in node_modules/.bin; no daemon is left behind. */
-const environment = { ...process.env, NX_DAEMON: process.env.NX_DAEMON ?? 'false', PATH: [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter) };
+/** Commands that Nx starts find their tools, and Node 24, in node_modules/.bin; no daemon is left behind, and no process is started for each plugin. */
+const environment = { ...process.env, NX_DAEMON: process.env.NX_DAEMON ?? 'false', NX_ISOLATE_PLUGINS: 'false', PATH: [join(root, 'node_modules/.bin'), process.env.PATH].join(delimiter) };
 
 if (Number(process.versions.node.split('.')[0]) < 24) {
   console.error(`This needs Node 24 and runs on ${process.version}: start it by "npm test", which brings the right one.`);
@@ -21,9 +21,8 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
 process.chdir(root);
 mkdirSync(cache, { recursive: true });
 await checkGraph();
-await Promise.all([checkLint(), checkTypes()]);
-checkFence();
-await checkBuilds(['api', 'worker', 'cli', 'console']);
+say('lint, types and builds of every project');
+await inTwoLanes([...batches(projectFolders(), projectsPerLint).map((folders) => () => checkLint(folders)), checkTypes, checkBuilds]);
 await runSpecs();
 report();
 
@@ -34,58 +33,61 @@ async function checkGraph() {
   else failed.push({ name: 'project graph', why: nx.printed });
 }
 
+/** Each task is one process that works: two of them keep two cores busy, and more would only wait for each other. */
+async function inTwoLanes(tasks) {
+  const lane = async () => {
+    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) await task();
+  };
+  await Promise.all([lane(), lane()]);
+}
+
 /**
- * ESLint over everything, beside the type checks, a few projects at a time. `nx lint <project>` says the same, but
- * each would build a program of types of its own and take twice as long; and one ESLint over everything would keep
- * all of their types in memory at once, which is more than the 4 GB that Node allows itself.
+ * ESLint over a few projects. `nx lint <project>` says the same, but each would build a program of types of its own and
+ * take twice as long; and one ESLint over everything would keep all of their types in memory at once, which is more
+ * than the 4 GB that Node allows itself.
  */
-async function checkLint() {
-  say('lint of every project');
-  const results = `${cache}/lint.json`;
-  const folders = projectFolders();
-  for (let first = 0; first < folders.length; first += projectsPerLint) {
-    const some = folders.slice(first, first + projectsPerLint);
-    rmSync(results, { force: true });
-    const eslint = await run('node_modules/eslint/bin/eslint.js', [...some, '--format', 'json', '--output-file', results], environment);
-    if (!existsSync(results)) {
-      failed.push({ name: `lint of ${some.join(', ')}`, why: eslint.printed });
-      continue;
-    }
-    const problems = JSON.parse(readFileSync(results, 'utf8')).flatMap(({ filePath, messages }) => messages.map(({ line, message, ruleId }) => `${relative(root, filePath)}:${line} ${message} (${ruleId})`));
-    for (const folder of some) {
-      const own = problems.filter((problem) => problem.startsWith(`${folder}/`));
-      if (own.length === 0) passed.push({ name: `lint of ${folder}` });
-      else failed.push({ name: `lint of ${folder}`, why: own.join('\n') });
-    }
+async function checkLint(folders) {
+  const results = `${cache}/lint-${folders[0].replaceAll('/', '-')}.json`;
+  rmSync(results, { force: true });
+  const eslint = await run('node_modules/eslint/bin/eslint.js', [...folders, '--format', 'json', '--output-file', results], environment);
+  if (!existsSync(results)) {
+    failed.push({ name: `lint of ${folders.join(', ')}`, why: eslint.printed });
+    return;
   }
+  const problems = JSON.parse(readFileSync(results, 'utf8')).flatMap(({ filePath, messages }) => messages.map(({ line, message, ruleId }) => `${relative(root, filePath)}:${line} ${message} (${ruleId})`));
+  countByFolder('lint', folders, problems, problems);
 }
 
 function projectFolders() {
   return [...['apps', 'libs'].flatMap((floor) => readdirSync(floor).map((name) => `${floor}/${name}`)), 'tools'];
 }
 
-/** Through Nx, which repeats only what changed. */
+function batches(values, size) {
+  return values.length === 0 ? [] : [values.slice(0, size), ...batches(values.slice(size), size)];
+}
+
+/** What runs in a browser has options of its own; all else is one program, in which the types of each library are made once. */
 async function checkTypes() {
-  say('types of every project');
-  const results = '.nx/cache/run.json';
-  rmSync(results, { force: true });
-  const nx = await run('node_modules/nx/dist/bin/nx.js', ['run-many', '-t', 'typecheck', '--parallel=2', '--output-style=static'], environment);
-  const tasks = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')).tasks : [];
-  for (const { taskId, status } of tasks) (status === 0 ? passed : failed).push({ name: taskId });
-  if (nx.code !== 0) console.log(nx.printed);
-  if (nx.code !== 0 && tasks.every(({ status }) => status === 0)) failed.push({ name: 'nx run-many', why: 'Nx failed before or beside its tasks; its message stands above.' });
+  const browser = ['apps/console'];
+  for (const [project, folders] of [['tsconfig.json', projectFolders().filter((folder) => !browser.includes(folder))], [browser[0], browser]]) {
+    const tsc = await run('node_modules/@typescript/native/bin/tsc', ['-p', project, '--checkers', '1', '--pretty', 'false'], environment);
+    const problems = tsc.printed.split('\n').filter((line) => line !== '');
+    countByFolder('types', folders, problems, tsc.code === 0 ? [] : [`tsc ended with ${tsc.code}`, ...problems]);
+  }
 }
 
-function checkFence() {
-  say('the fence: no import in a loop');
-  const fence = spawnSync(process.execPath, ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'tools'], { encoding: 'utf8' });
-  if (fence.status === 0) passed.push({ name: 'fence' });
-  else failed.push({ name: 'fence', why: fence.stdout + fence.stderr });
+/** A folder passes if no problem is its own. What belongs to none of them fails by itself. */
+function countByFolder(check, folders, problems, printed) {
+  const own = (folder) => problems.filter((problem) => problem.startsWith(`${folder}/`));
+  for (const folder of folders) {
+    if (own(folder).length === 0) passed.push({ name: `${check} of ${folder}` });
+    else failed.push({ name: `${check} of ${folder}`, why: own(folder).join('\n') });
+  }
+  if (printed.length > 0 && folders.every((folder) => own(folder).length === 0)) failed.push({ name: `${check} of ${folders.join(', ')}`, why: printed.join('\n') });
 }
 
-async function checkBuilds(apps) {
-  say('builds');
-  for (const app of apps) {
+async function checkBuilds() {
+  for (const app of ['api', 'worker', 'cli', 'console']) {
     await build([app]).then(
       () => passed.push({ name: `build of ${app}` }),
       (error) => failed.push({ name: `build of ${app}`, why: error.message }),
