@@ -122,6 +122,6 @@ async function allDone(stack: Stack, count: number): Promise<void> {
     );
     if (row!.over > 0) throw new Error(`${row!.over} jobs came to nothing`);
     if (row!.done >= count) return;
-    await sleep(25);
+    await sleep(50);
   }
 }

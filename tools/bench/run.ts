@@ -10,12 +10,11 @@ import { benchJobs } from './jobs.ts';
 import { benchMemory } from './memory.ts';
 import { benchRest } from './rest.ts';
 import { benchSignIn } from './sign-in.ts';
-import { placement, startBenchStack, type BenchStack, type Section } from './stack.ts';
+import { startBenchStack, type BenchStack, type Section, type StackTerms } from './stack.ts';
 import { benchWebhooks, webhooksEnvironment } from './webhooks.ts';
 
 const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, exports: benchExports, jobs: benchJobs, 'sign-in': benchSignIn, webhooks: benchWebhooks };
-/** Settings of a section's own. */
-const environments: Readonly<Record<string, Record<string, string>>> = { webhooks: webhooksEnvironment };
+const terms: Readonly<Record<string, StackTerms>> = { jobs: { isSpread: true }, webhooks: { environment: webhooksEnvironment, isSpread: true } };
 const page = join(import.meta.dirname, '../../docs/benchmarks.md');
 const head = '# Benchmarks\n\nWritten by `npm run bench`. Ratios within one table come from one run on one machine and can be compared; absolute figures say little about yours.\n';
 const asked = process.argv.slice(2);
@@ -29,22 +28,22 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 for (const name of asked.length === 0 ? Object.keys(benches) : asked) {
   const busyBefore = loadavg()[0]!;
   // Each has a stack of its own, so that none measures what another left behind.
-  const stack = (running = await startBenchStack(environments[name]));
+  const stack = (running = await startBenchStack(terms[name]));
   try {
-    keep(name, render(await benches[name]!(stack), busyBefore));
+    keep(name, render(await benches[name]!(stack), surroundings(busyBefore, stack.placement)));
   } finally {
     await stack.stop();
   }
 }
 process.exit(0);
 
-function render({ title, about, head: columns, rows }: Section, busyBefore: number): string {
+function render({ title, about, head: columns, rows }: Section, around: string): string {
   const text = `## ${title}\n\n${about}\n\n${table(columns, rows)}`;
   console.log(`\n${text}`);
-  return `${text}\n\n${surroundings(busyBefore)}`;
+  return `${text}\n\n${around}`;
 }
 
-function surroundings(busyBefore: number): string {
+function surroundings(busyBefore: number, placement: string): string {
   // Who shares the machine sees it here: on a quiet one the load is near 0.
   const others = `load before the start ${busyBefore.toFixed(1)}`;
   const cpu = cpus()[0]!.model.trim();

@@ -25,17 +25,30 @@ export interface BenchStack {
   /** As api and worker see it: DATABASE_URL, MAINSTAY_DB_SOCKET, REDIS_URL and every secret. */
   readonly environment: Readonly<Record<string, string>>;
   readonly database: Parts.Database;
+  /** Says where things ran, for the page. */
+  readonly placement: string;
   readonly pids: { readonly api: number; readonly worker: number; readonly postgres: number; readonly valkey: number };
   /** Starts a program on the servers' core; what a quiet one prints is thrown away. */
   spawnBeside(command: string, args: readonly string[], environment: Readonly<Record<string, string>>, options?: { isQuiet?: boolean }): ChildProcess;
   stop(): Promise<void>;
 }
 
-/** Where servers and load run; null where there is no second core, or no `taskset`, and then they share. */
-const cores = findCores();
+/** Where servers and load run. */
+export interface Placement {
+  readonly servers: number;
+  readonly load: number;
+}
+
+export interface StackTerms {
+  /** Settings of a section's own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Whether the servers may use every core: for what makes its own load. */
+  readonly isSpread?: boolean;
+}
 
 /** Starts PostgreSQL, Valkey, one api and one worker from the built apps. What was started is stopped again when the rest fails. */
-export async function startBenchStack(more: Record<string, string> = {}): Promise<BenchStack> {
+export async function startBenchStack({ environment: more = {}, isSpread = false }: StackTerms = {}): Promise<BenchStack> {
+  const cores = isSpread ? null : findCores();
   await build(['api', 'worker']);
   const parts = (await importBundled('tools/bench/parts.ts')) as typeof Parts;
   const undo: (() => unknown)[] = [];
@@ -43,22 +56,22 @@ export async function startBenchStack(more: Record<string, string> = {}): Promis
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    const { servers, environment } = await startServers(parts, more, undo);
+    const { servers, environment } = await startServers(parts, more, cores, undo);
     await parts.prepareDatabase(parts.readSettings(environment));
-    const spawnBeside = makeSpawner(undo);
+    const spawnBeside = makeSpawner(cores, undo);
     const [api, worker] = ['api', 'worker'].map((app) => spawnBeside(process.execPath, [`dist/apps/${app}/main.js`], environment));
     const url = `http://127.0.0.1:${environment['PORT']}`;
     await answers(`${url}/health/ready`);
     const database = parts.makeDatabase(parts.readSettings(environment), null, { max: 4 });
     undo.push(() => database.close());
-    return { parts, url, environment, database, pids: { api: api!.pid!, worker: worker!.pid!, ...servers }, spawnBeside, stop };
+    return { parts, url, environment, database, placement: describePlacement(cores), pids: { api: api!.pid!, worker: worker!.pid!, ...servers }, spawnBeside, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function startServers(parts: typeof Parts, more: Record<string, string>, undo: (() => unknown)[]) {
+async function startServers(parts: typeof Parts, more: Readonly<Record<string, string>>, cores: Placement | null, undo: (() => unknown)[]) {
   const folder = mkdtempSync(join(tmpdir(), 'mainstay-bench-'));
   undo.push(() => rmSync(folder, { recursive: true, force: true }), () => removePostgres(join(folder, 'postgres')));
   const [dbPort, queuePort, apiPort] = [await freePort(), await freePort(), await freePort()];
@@ -82,7 +95,7 @@ async function startServers(parts: typeof Parts, more: Record<string, string>, u
   return { servers: { postgres: postgres.pid, valkey: valkey.pid }, environment };
 }
 
-function makeSpawner(undo: (() => unknown)[]): BenchStack['spawnBeside'] {
+function makeSpawner(cores: Placement | null, undo: (() => unknown)[]): BenchStack['spawnBeside'] {
   return (command, args, environment, { isQuiet = false } = {}) => {
     const [program, words] = cores === null ? [command, args] : ['taskset', ['-c', String(cores.servers), command, ...args]];
     const child = spawn(program, words, { cwd: root, stdio: ['ignore', 'ignore', isQuiet ? 'ignore' : 'inherit'], env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment } });
@@ -110,7 +123,8 @@ export async function end(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-function findCores(): { servers: number; load: number } | null {
+/** Null where there is no second core, or no `taskset`. */
+function findCores(): Placement | null {
   if (availableParallelism() < 2) return null;
   try {
     execFileSync('taskset', ['--version'], { stdio: 'ignore' });
@@ -124,5 +138,6 @@ function pin(pid: number, core: number): void {
   execFileSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' });
 }
 
-/** Says where things ran, for the page. */
-export const placement = cores === null ? 'Servers, database and load share the machine.' : 'Servers and database share one core; the load comes from another.';
+function describePlacement(cores: Placement | null): string {
+  return cores === null ? 'Servers, database and load share the machine.' : 'Servers and database share one core; the load comes from another.';
+}

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Settings } from '@mainstay/config';
-import { returnAttempt, takeAttempts, type Accounts, type Bucket, type Device } from '@mainstay/persistence';
+import { returnAttempts, takeAttempts, type Accounts, type Bucket, type Device, type OpenAccounts } from '@mainstay/persistence';
 import { fault } from './faults.ts';
 
 type LimitSettings = Pick<
@@ -11,8 +11,8 @@ type LimitSettings = Pick<
 
 /** A guess that was counted before it was known to be right. */
 export interface Guess {
-  /** It was right: the account's count begins anew, and the network has guessed nothing. */
-  wasRight(): Promise<void>;
+  /** It was right: the account's count begins anew, and the network has guessed nothing. By itself, or as the last step of a transaction. */
+  wasRight(tx?: OpenAccounts): Promise<void>;
 }
 
 /** With most guesses used up, one more comes back each minute: an owner waits that long, and never 15 minutes. */
@@ -41,10 +41,7 @@ export class Limits {
     const ofNetwork = device.address === null ? [] : [bucket('guess', networkOf(device.address), guessesPerNetwork, 300)];
     await this.take([...ofNetwork, ofAccount], 'over_request_rate_limit', 'Too many attempts, please try again later');
     return {
-      wasRight: async () => {
-        await returnAttempt(this.accounts, ofAccount.digest, 'all');
-        for (const { digest } of ofNetwork) await returnAttempt(this.accounts, digest, 'one');
-      },
+      wasRight: (tx) => returnAttempts(tx ?? this.accounts, [{ digest: ofAccount.digest, how: 'all' }, ...ofNetwork.map(({ digest }) => ({ digest, how: 'one' as const }))]),
     };
   }
 

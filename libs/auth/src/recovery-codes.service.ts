@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Settings } from '@mainstay/config';
 import {
-  addFactor, countRecoveryCodes, dropFactor, keepRecoveryCodes, lockFactor, lowerSessions, returnAttempt, spendRecoveryCode, takeAttempts,
+  addFactor, countRecoveryCodes, dropFactor, keepRecoveryCodes, lockFactor, lowerSessions, returnAttempts, spendRecoveryCode, takeAttempts,
   type Accounts, type AuthSession, type Bucket, type Device, type Factor, type OpenAccounts,
 } from '@mainstay/persistence';
 import { audit } from './audit.ts';
@@ -68,7 +68,7 @@ export class RecoveryCodes {
       await this.keep(tx, factor.id, codes);
       await audit(tx, 'recovery_codes_regenerated', signedIn.account.user, device, { factor_id: factor.id, count: codes.length });
     });
-    await returnAttempt(this.accounts, this.lockOf(session.userId).digest, 'all');
+    await returnAttempts(this.accounts, [{ digest: this.lockOf(session.userId).digest, how: 'all' }]);
     return { id: factor.id, type, friendly_name: factor.friendlyName, total: codes.length, codes };
   }
 
@@ -92,7 +92,7 @@ export class RecoveryCodes {
       await audit(tx, 'recovery_codes_verified', account.user, device, { factor_id: factor.id, remaining });
       return this.assurance.raise(tx, session, factor);
     });
-    await returnAttempt(this.accounts, this.lockOf(session.userId).digest, 'all');
+    await returnAttempts(this.accounts, [{ digest: this.lockOf(session.userId).digest, how: 'all' }]);
     return this.sessions.answer(open);
   }
 

@@ -183,7 +183,7 @@ export class Sessions {
   /** What nearly every refresh is: the live token of a living session, replaced in one round trip. */
   private async refreshAtOnce(token: string, digest: string, device: Device): Promise<OpenSession | null> {
     const refreshToken = this.refreshTokens.childOf(token);
-    const refreshed = await this.accounts.refreshAtOnce(digest, digestOf(refreshToken), device);
+    const refreshed = await this.accounts.refreshes.ask(digest, digestOf(refreshToken), device);
     return refreshed === null ? null : { ...refreshed, refreshToken };
   }
 

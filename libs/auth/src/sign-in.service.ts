@@ -5,7 +5,7 @@ import { audit } from './audit.ts';
 import { fault } from './faults.ts';
 import type { FlowStates } from './flow-states.ts';
 import { noHooks, type Hooks } from './hooks.ts';
-import type { Limits } from './limits.ts';
+import type { Guess, Limits } from './limits.ts';
 import { isStorable } from './metadata.ts';
 import type { PasswordRules } from './password-rules.ts';
 import type { Passwords } from './passwords.ts';
@@ -48,15 +48,22 @@ export class SignIn {
     const { isRight, isOutdated } = await this.passwords.verify(password, user?.encryptedPassword ?? null);
     await this.tellOfAttempt(user, isRight);
     if (user === null || !isRight) throw fault('invalid_credentials');
-    await guess.wasRight();
-    // What follows is told only to somebody who knows the password.
-    if (isBanned(user)) throw fault('user_banned');
-    if (email === '' && !isPhoneConfirmed(user)) throw fault('phone_not_confirmed');
-    if (email !== '' && !isEmailConfirmed(user) && !this.settings.allowsUnverifiedSignIns) throw fault('email_not_confirmed');
+    const refusal = this.refusalOf(user, email);
+    if (refusal !== null) {
+      await guess.wasRight();
+      throw fault(refusal);
+    }
     const newHash = isOutdated ? await this.passwords.hash(password) : null;
-    const answer = await this.sessions.answer(await this.open(user, newHash, device));
+    const answer = await this.sessions.answer(await this.open(user, newHash, guess, device));
     const weakness = this.rules.weaknessOfUsed(password);
     return weakness === null ? answer : { ...answer, weak_password: weakness };
+  }
+
+  /** Why an account may not come in by its password; told only to somebody who knows it. */
+  private refusalOf(user: User, email: string): 'user_banned' | 'phone_not_confirmed' | 'email_not_confirmed' | null {
+    if (isBanned(user)) return 'user_banned';
+    if (email === '') return isPhoneConfirmed(user) ? null : 'phone_not_confirmed';
+    return isEmailConfirmed(user) || this.settings.allowsUnverifiedSignIns ? null : 'email_not_confirmed';
   }
 
   /** Signs in by the code that a link or another provider brought back, with the proof that it is the client that began it. */
@@ -101,13 +108,15 @@ export class SignIn {
   }
 
   /** The password was verified outside the transaction; whoever changed it since wins. */
-  private async open(verified: User, newHash: string | null, device: Device): Promise<OpenSession> {
+  private async open(verified: User, newHash: string | null, guess: Guess, device: Device): Promise<OpenSession> {
     return this.accounts.transaction(async (tx) => {
       const account = await tx.lock(verified.id);
       if (account === null || account.user.encryptedPassword !== verified.encryptedPassword) throw fault('invalid_credentials');
       if (newHash !== null) account.user.encryptedPassword = newHash;
       await audit(tx, 'login', account.user, device, { provider: 'password' });
-      return this.sessions.open(tx, account, 'password', device);
+      const open = await this.sessions.open(tx, account, 'password', device);
+      await guess.wasRight(tx);
+      return open;
     });
   }
 }

@@ -9,7 +9,7 @@ import { findUserIds, type UserSearch } from './find-users.ts';
 import { Identity } from './identity.entity.ts';
 import { makeDatabase } from './logins.ts';
 import { houseError, makeAccountsOrm } from './orm.ts';
-import { refreshAtOnce, type RefreshedSession } from './refresh-at-once.ts';
+import { RefreshAtOnce } from './refresh-at-once.ts';
 import { RefreshToken } from './refresh-token.entity.ts';
 import { User } from './user.entity.ts';
 
@@ -61,12 +61,16 @@ export interface Account {
 
 /** The accounts of `/auth/v1`, on Supabase's public tables. */
 export class Accounts {
+  readonly refreshes: RefreshAtOnce;
+
   private constructor(
     private readonly orm: MikroORM,
     /** For what is asked so often that the ORM would cost more than the answer. */
     private readonly database: Database,
     private readonly settings: Settings,
-  ) {}
+  ) {
+    this.refreshes = new RefreshAtOnce(database);
+  }
 
   static async open(settings: Settings): Promise<Accounts> {
     return new Accounts(await makeAccountsOrm(settings), makeDatabase(settings, 'supabase_auth_admin', { max: Math.max(2, Math.ceil(settings.dbPoolSize / 2)) }), settings);
@@ -129,11 +133,6 @@ export class Accounts {
     } catch (error) {
       throw houseError(error, this.settings, true);
     }
-  }
-
-  /** As `refreshAtOnce` in its own file says. */
-  async refreshAtOnce(tokenDigest: string, childDigest: string, device: Device): Promise<RefreshedSession | null> {
-    return refreshAtOnce(this.database, tokenDigest, childDigest, device);
   }
 
   /** Runs one statement of ours, committed by itself. Values are `$1`, `$2`, …; none may be an array. */

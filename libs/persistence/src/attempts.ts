@@ -24,9 +24,19 @@ export async function takeAttempts(tx: Pick<Transaction, 'rows'>, buckets: reado
   return row!.waits;
 }
 
-/** Takes one attempt back, or all of them: what was counted turned out to be no guess. */
-export async function returnAttempt(tx: Pick<Transaction, 'rows'>, digest: Uint8Array, how: 'one' | 'all'): Promise<void> {
-  await tx.rows('select mainstay_internal.return_attempt($1::text::bytea, $2::boolean)', [`\\x${Buffer.from(digest).toString('hex')}`, how === 'all']);
+/** What is taken back of a bucket: one attempt, or all of them. */
+export interface ReturnedAttempt {
+  readonly digest: Uint8Array;
+  readonly how: 'one' | 'all';
+}
+
+/**
+ * Takes attempts back: what was counted turned out to be no guess. As the last step of a transaction, it holds up the others that
+ * count there for no longer than the commit takes.
+ */
+export async function returnAttempts(tx: Pick<Transaction, 'rows'>, returned: readonly ReturnedAttempt[]): Promise<void> {
+  const calls = returned.map((_, i) => `mainstay_internal.return_attempt($${i * 2 + 1}::text::bytea, $${i * 2 + 2}::boolean)`);
+  await tx.rows(`select ${calls.join(', ')}`, returned.flatMap(({ digest, how }) => [`\\x${Buffer.from(digest).toString('hex')}`, how === 'all']));
 }
 
 /** Forgets buckets that have run empty, and codes, links, flows and challenges that are long over; says how many. */

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Claims } from '@mainstay/domain';
-import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type Failure, type Lease, type Session, type Transaction } from '@mainstay/persistence';
-import type { Gathered } from './gathered.ts';
+import { assertLease, completeWith, fail, isConnectionError, LeaseLost, saveProgress, type ClaimedJob, type Completion, type Database, type Failure, type Gathered, type Lease, type Session, type Transaction } from '@mainstay/persistence';
 import type { JobRun, Progress } from './job-run.ts';
 
 /** Why an attempt is told to stop, as `signal.reason`. */

@@ -2,8 +2,8 @@ import type { QueueName } from '@mainstay/domain';
 import type { Publication } from '@mainstay/persistence';
 import Bull from 'bull';
 
-/** What a queue does with an id that Bull gives out. It never throws for the job's own failure. */
-export type Deliver = (jobId: string) => Promise<void>;
+/** What a queue does with ids that Bull gives out together. It never throws for a job's own failure. */
+export type Deliver = (publications: readonly Publication[]) => Promise<void>;
 
 /** The only place that speaks Bull: ids in, ids out. */
 export class BullQueues {
@@ -23,10 +23,11 @@ export class BullQueues {
     this.onError = onError;
   }
 
-  /** Tells Bull of jobs. An id that it still holds is left as it is. */
-  async publish(name: QueueName, publications: readonly Publication[]): Promise<void> {
+  /** Tells Bull of jobs, so many to a message. A message that it still holds is left as it is. */
+  async publish(name: QueueName, publications: readonly Publication[], perBundle = 1): Promise<void> {
     if (publications.length === 0) return;
-    const added = await within(2000, this.ready(name).addBulk(publications.map((publication) => ({ data: {}, opts: { jobId: bullId(publication) } }))));
+    const bundles = Array.from({ length: Math.ceil(publications.length / perBundle) }, (_, i) => publications.slice(i * perBundle, (i + 1) * perBundle));
+    const added = await within(2000, this.ready(name).addBulk(bundles.map((bundle) => ({ data: {}, opts: { jobId: bullId(bundle) } }))));
     // Bull passes over the errors inside its transaction (out of memory, no script): an id that is missing was not taken.
     if (added.some(({ id }) => typeof id !== 'string')) throw new Error('Redis did not take every id');
   }
@@ -40,8 +41,8 @@ export class BullQueues {
   async publishLost(name: QueueName, publications: readonly Publication[]): Promise<number> {
     const queue = this.ready(name);
     const lists = ['wait', 'active', 'paused'].map((list) => queue.toKey(list));
-    const lost = new Set((await within(2000, queue.client.eval(findLost, lists.length, ...lists, queue.toKey(''), ...publications.map(bullId)))) as string[]);
-    await this.publish(name, publications.filter((publication) => lost.has(bullId(publication))));
+    const lost = new Set((await within(2000, queue.client.eval(findLost, lists.length, ...lists, queue.toKey(''), ...publications.map(nameOf)))) as string[]);
+    await this.publish(name, publications.filter((publication) => lost.has(nameOf(publication))));
     return lost.size;
   }
 
@@ -88,7 +89,7 @@ export class BullQueues {
   private process(name: QueueName): void {
     const { concurrency, deliver } = this.consumers.get(name)!;
     const queue = this.queue(name);
-    queue.process(concurrency, ({ id }) => deliver(jobIdOf(String(id)))).catch((error: Error) => this.onError(name, error));
+    queue.process(concurrency, ({ id }) => deliver(publicationsOf(String(id)))).catch((error: Error) => this.onError(name, error));
   }
 
   private watched(queue: Bull.Queue): Bull.Queue {
@@ -125,7 +126,9 @@ function cut(client: Bull.Queue['client']): void {
 const findLost = `
   local held = {}
   for _, list in ipairs(KEYS) do
-    for _, id in ipairs(redis.call('LRANGE', list, 0, -1)) do held[id] = true end
+    for _, bundle in ipairs(redis.call('LRANGE', list, 0, -1)) do
+      for id in string.gmatch(bundle, '[^,]+') do held[id] = true end
+    end
   end
   local lost = {}
   for i = 2, #ARGV do
@@ -136,13 +139,20 @@ const findLost = `
   end
   return lost`;
 
-/** `<job id>-<attempt>`: a second publication of the same attempt is none. */
-function bullId({ jobId, attempt }: Publication): string {
+/** `<job id>-<attempt>`, and of a bundle all of them: a second publication of the same attempt is none. */
+function bullId(bundle: readonly Publication[]): string {
+  return bundle.map(nameOf).join(',');
+}
+
+function nameOf({ jobId, attempt }: Publication): string {
   return `${jobId}-${attempt}`;
 }
 
-function jobIdOf(id: string): string {
-  return id.slice(0, id.lastIndexOf('-'));
+function publicationsOf(bullId: string): Publication[] {
+  return bullId.split(',').map((name) => {
+    const end = name.lastIndexOf('-');
+    return { jobId: name.slice(0, end), attempt: Number(name.slice(end + 1)) };
+  });
 }
 
 /** Redis commands wait for a lost server without end (so that Bull survives its absence); we do not. */

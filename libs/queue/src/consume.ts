@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isJobKind, jobs, type QueueName } from '@mainstay/domain';
-import { claim, complete, isConnectionError, jobRunFault, PoolTimeout, refuseGone, type ClaimedJob, type Completion, type Database, type Lease, type TalliedOutcome } from '@mainstay/persistence';
+import { claim, complete, Gathered, isConnectionError, jobRunFault, PoolTimeout, refuseGone, type ClaimedJob, type Completion, type Database, type Lease, type TalliedOutcome } from '@mainstay/persistence';
 import type { Step } from '@mainstay/telemetry';
 import { Attempt, JobCancelled } from './attempt.ts';
-import { Gathered } from './gathered.ts';
 import type { Handler, Handlers } from './job-run.ts';
 import { asJobStep } from './job-steps.ts';
 import type { Log } from './log.ts';

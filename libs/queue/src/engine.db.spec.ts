@@ -218,6 +218,22 @@ describe('the queue', () => {
     await queue.close();
   });
 
+  it('may bring several ids as one: who comes behind a slow job does not wait for it', async () => {
+    const release = Promise.withResolvers<void>();
+    const [slow, ...quick] = [await put(), await put(), await put()];
+    await admin.rows(`delete from mainstay_internal.outbox`);
+    await admin.rows(`update mainstay_internal.jobs set published_at = now()`);
+    const stop = await start((run) => (run.jobId === slow ? release.promise : Promise.resolve(null)));
+    const queue = new Bull('upkeep', bullOptions(settings()));
+    await queue.add({}, { jobId: [slow, ...quick].map((id) => `${id}-1`).join(',') });
+    for (const id of quick) expect(await ended(id)).toMatchObject({ state: 'done', attempts: 1 });
+    await running(slow!);
+    release.resolve();
+    expect(await ended(slow!)).toMatchObject({ state: 'done', attempts: 1 });
+    await queue.close();
+    await stop();
+  });
+
   it('whose client has ended is given a new one', async () => {
     const stop = await start(noWork);
     await ended(await put());

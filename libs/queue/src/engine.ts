@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { queues, type QueueName } from '@mainstay/domain';
-import { cancelChannel, endedChannel, handBack, longestWaits, outboxChannel, reportWorker, type Database, type Listener, type WorkerReport } from '@mainstay/persistence';
+import { cancelChannel, endedChannel, handBack, longestWaits, outboxChannel, reportWorker, type Database, type Listener, type Publication, type WorkerReport } from '@mainstay/persistence';
 import { WorkerStopping } from './attempt.ts';
 import type { BullQueues } from './bull-queues.ts';
 import { Consumer } from './consume.ts';
@@ -34,6 +34,8 @@ const reportAgainMs = 500;
 /** Running jobs have this long to end by themselves when the worker stops, and then this long to heed the signal. */
 const graceMs = 1500;
 const heedMs = 1000;
+/** A bundle is for quick jobs: what of it has not begun by then leaves it. */
+const bundleMs = 100;
 
 /** The job engine of one worker process: relay, consumption, heartbeat, reaper, and what it says of itself. */
 export class JobEngine {
@@ -67,7 +69,7 @@ export class JobEngine {
   start(processId: string): void {
     void this.terms.listener.start();
     for (const [queue, { concurrency }] of Object.entries(queues) as [QueueName, { concurrency: number }][]) {
-      this.terms.bull.consume(queue, concurrency, (jobId) => this.consumer.deliver(queue, jobId));
+      this.terms.bull.consume(queue, concurrency, (publications) => this.deliver(queue, publications));
     }
     this.relay.start();
     this.heartbeat.start();
@@ -83,6 +85,22 @@ export class JobEngine {
    */
   stop(): Promise<void> {
     return (this.stopping ??= this.stopOnce());
+  }
+
+  /** One after the other; who comes behind a slow job is told to Bull again, by itself, for whichever slot is free. */
+  private async deliver(queue: QueueName, publications: readonly Publication[]): Promise<void> {
+    const rest = [...publications];
+    const late = rest.length === 1 ? undefined : setTimeout(() => void this.publishAgain(queue, rest.splice(0)), bundleMs);
+    try {
+      for (let next = rest.shift(); next !== undefined; next = rest.shift()) await this.consumer.deliver(queue, next.jobId);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  private async publishAgain(queue: QueueName, rest: readonly Publication[]): Promise<void> {
+    // What Bull does not take the reaper publishes, once Bull holds it no longer.
+    await this.terms.bull.publish(queue, rest).catch((error: Error) => this.terms.log.debug({ queue, error: error.message }, 'rest of a bundle not published'));
   }
 
   private settled(queue: string, awaited: string | null): void {

@@ -1,4 +1,4 @@
-import { nextWindow, widest } from './fair-window.ts';
+import { bundleSize, nextWindow, widest } from './fair-window.ts';
 
 /** Works through a full window again and again at a steady rate: an id waits as long as those before it take. */
 function settle(jobsPerSecond: number, narrowest: number): number {
@@ -26,5 +26,17 @@ describe('the window', () => {
     let size = widest;
     for (let i = 0; i < 40; i += 1) size = nextWindow(size, 2000, 4);
     expect(size).toBe(4);
+  });
+});
+
+describe('a bundle', () => {
+  it('is one id where the window is not several rounds deep', () => {
+    expect([bundleSize(10, 10), bundleSize(79, 10), bundleSize(widest, 64)]).toEqual([1, 1, 1]);
+  });
+
+  it('grows with a window that quick jobs have opened, and leaves every slot several', () => {
+    expect(bundleSize(80, 10)).toBe(2);
+    expect(bundleSize(widest, 10)).toBe(12);
+    expect(bundleSize(widest, 4)).toBe(16);
   });
 });

@@ -1,5 +1,7 @@
 /** Most ids of a queue that lie in Bull unclaimed. */
 export const widest = 500;
+/** Most ids that travel through Bull as one. */
+const mostBundled = 16;
 
 const quickMs = 250;
 const slowMs = 500;
@@ -16,4 +18,13 @@ export function nextWindow(size: number, waitedMs: number, narrowest: number): n
   if (waitedMs < quickMs) return Math.min(size + 1, Math.max(widest, narrowest));
   if (waitedMs > slowMs) return Math.max(Math.floor(size - size / 8), narrowest);
   return size;
+}
+
+/**
+ * How many ids travel through Bull as one message. What Bull and Redis do for a message costs more than an empty job, so ids
+ * that lie there several rounds deep are bundled: only a window that quick jobs have opened is that deep, and a bundle is never
+ * more than a quarter of a slot's share of it.
+ */
+export function bundleSize(window: number, narrowest: number): number {
+  return Math.max(1, Math.min(Math.floor(window / (4 * narrowest)), mostBundled));
 }

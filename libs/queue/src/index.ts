@@ -1,7 +1,6 @@
 export { JobCancelled, WorkerStopping } from './attempt.ts';
 export { BullQueues } from './bull-queues.ts';
 export { Drowsiness, type DrowsinessTerms } from './drowsiness.ts';
-export { Gathered } from './gathered.ts';
 export { JobEngine, type EngineTerms } from './engine.ts';
 export type { Handler, Handlers, JobRun, Progress } from './job-run.ts';
 export type { Log } from './log.ts';

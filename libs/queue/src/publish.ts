@@ -2,7 +2,7 @@ import type { QueueName } from '@mainstay/domain';
 import { backlogs, promoteDue, sayAsleep, takeTurn, type Backlog, type Database } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import { Drowsiness } from './drowsiness.ts';
-import { nextWindow } from './fair-window.ts';
+import { bundleSize, nextWindow } from './fair-window.ts';
 import type { Log } from './log.ts';
 import { WakefulLoop } from './wakeful-loop.ts';
 
@@ -112,7 +112,7 @@ export class Relay {
       const places = Math.min(Math.ceil((room - rows) / (lanes.length - i)), turnSize);
       if (places <= 0) break;
       carrier.lastQueue = lane.queue;
-      const took = await this.publishTurn(lane, places);
+      const took = await this.publishTurn(lane, places, bundleSize(carrier.window, carrier.narrowest));
       if (lane.isLimited && took < places) this.held.add(lane.queue);
       rows += took;
     }
@@ -120,12 +120,12 @@ export class Relay {
     return rows;
   }
 
-  private async publishTurn(lane: Backlog, places: number): Promise<number> {
+  private async publishTurn(lane: Backlog, places: number, perBundle: number): Promise<number> {
     const key = `${lane.carrier} ${lane.queue}`;
     this.bull.assertReady(lane.carrier as QueueName);
     const turn = await takeTurn(this.database, lane, places, this.lastTurns.get(key) ?? '');
     this.lastTurns.set(key, turn.last);
-    await this.bull.publish(lane.carrier as QueueName, turn.publications);
+    await this.bull.publish(lane.carrier as QueueName, turn.publications, perBundle);
     return turn.rows;
   }
 }

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Outward } from '@mainstay/outward';
 import {
-  claimNetRequests, dropNetRequest, freeNetRequests, isConnectionError, isDatabaseError, isNetOurs, PoolTimeout, returnNetRequests, sayNetAsleep, settleNetRequests, sweepNetAnswers,
+  claimNetRequests, dropNetRequest, freeNetRequests, Gathered, isConnectionError, isDatabaseError, isNetOurs, PoolTimeout, returnNetRequests, sayNetAsleep, settleNetRequests, sweepNetAnswers,
   type Database, type NetAnswer, type NetRequest,
 } from '@mainstay/persistence';
-import { Drowsiness, Gathered, WakefulLoop, type Log } from '@mainstay/queue';
+import { Drowsiness, WakefulLoop, type Log } from '@mainstay/queue';
 import { curlWords } from './curl-words.ts';
 import { textOf } from './readable-answer.ts';
 

@@ -12,6 +12,9 @@ const shown = `select id, format('%I.%I', payload ->> 'schema', payload ->> 'nam
  * `mainstay.jobs` are what callers touch. The view is the door on purpose: to a function that runs as its owner nobody can say
  * beyond doubt who called it (`current_user` is the owner, and an argument can be forged), but a trigger of a view that runs
  * as its invoker can; it runs first and writes the role down, the second one, which runs as its owner, makes the job.
+ *
+ * What an enqueueing runs through keeps generic plans: most arguments are null, a plan for just these values looks the cheaper
+ * one, and so PostgreSQL would plan all of it anew for each job, which took more time than all the rest.
  */
 export const ownJobs: HouseMigration = {
   name: '0051-own-jobs',
@@ -36,23 +39,25 @@ export const ownJobs: HouseMigration = {
       idempotency_key text default null, max_attempts integer default 5, priority integer default 0, carrier text default null, turn text default null,
       trace text default null, after uuid[] default null
     ) returns uuid
-      language plpgsql volatile security definer set search_path = '' as $$
+      language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
         declare
           made uuid := mainstay_internal.uuid_v7();
           known uuid;
           over uuid;
           carrier text := coalesce(enqueue_job.carrier, enqueue_job.queue);
           turn text := coalesce(enqueue_job.turn, enqueue_job.owner, '');
-          is_waiting boolean := enqueue_job.after is not null and exists (
-            select from mainstay_internal.jobs where jobs.id = any (enqueue_job.after) and jobs.state <> 'done');
-          is_later boolean := is_waiting or coalesce(enqueue_job.run_at > clock_timestamp(), false);
-          -- Whoever acts for all does not stop when one account is gone.
-          subject uuid := case when enqueue_job.role not in ('service_role', 'postgres') then (
-            select users.id from auth.users where users.id = case
-              when enqueue_job.claims ->> 'sub' ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
-              then (enqueue_job.claims ->> 'sub')::uuid end
-          ) end;
+          is_waiting boolean := false;
+          is_later boolean;
+          subject uuid;
         begin
+          if enqueue_job.after is not null then
+            is_waiting := exists (select from mainstay_internal.jobs where jobs.id = any (enqueue_job.after) and jobs.state <> 'done');
+          end if;
+          is_later := is_waiting or coalesce(enqueue_job.run_at > clock_timestamp(), false);
+          -- Whoever acts for all does not stop when one account is gone.
+          if enqueue_job.role not in ('service_role', 'postgres') and enqueue_job.claims ->> 'sub' ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then
+            select users.id into subject from auth.users where users.id = (enqueue_job.claims ->> 'sub')::uuid;
+          end if;
           loop
             insert into mainstay_internal.jobs (id, kind, queue, carrier, turn, payload, owner, role, claims, subject, trace, run_at, is_due, is_waiting, unique_key,
               idempotency_key, max_attempts, patience, priority)
@@ -123,7 +128,7 @@ export const ownJobs: HouseMigration = {
     -- The SQL that calls a function with arguments by name and gives one jsonb, for a role that may; in the words of its error, why
     -- that is not possible. The arguments are $1; they become what the parameters are as in the data API's calls.
     create function mainstay_internal.describe_call(in_role text, in_schema text, in_name text, in_arguments jsonb) returns text
-      language plpgsql stable set search_path = '' as $$
+      language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
         declare
           called text := format('%I.%I', in_schema, in_name);
           given text[] := case when jsonb_typeof(in_arguments) = 'object' then array(select jsonb_object_keys(in_arguments)) else '{}' end;
@@ -212,7 +217,7 @@ export const ownJobs: HouseMigration = {
     -- Whether arguments can become what the parameters are. Only types whose making runs nobody's code are tried here, since this
     -- runs as one who may more than the caller; the others are tried by the call itself.
     create function mainstay_internal.check_arguments(in_schema text, in_name text, in_arguments jsonb) returns void
-      language plpgsql stable set search_path = '' as $$
+      language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
         declare
           argument record;
         begin
@@ -242,12 +247,12 @@ export const ownJobs: HouseMigration = {
 
     -- The terms of a job of one's own, whatever it does.
     create function mainstay_internal.check_terms(role text, owner text, run_at timestamptz, key text, max_attempts integer, queue text, priority integer, after uuid[]) returns void
-      language plpgsql stable set search_path = '' as $$
+      language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan as $$
         declare
           missing uuid;
           is_master boolean := check_terms.role in ('service_role', 'postgres');
         begin
-          if not coalesce((select pg_catalog.pg_has_role('mainstay_worker', oid, 'MEMBER') from pg_catalog.pg_roles where rolname = check_terms.role), false) and check_terms.role <> 'postgres' then
+          if check_terms.role <> 'postgres' and not coalesce(pg_catalog.pg_has_role('mainstay_worker', to_regrole(quote_ident(check_terms.role))::oid, 'MEMBER'), false) then
             raise insufficient_privilege using message = format('a worker cannot act as role %s', check_terms.role),
               hint = format('GRANT %I TO mainstay_worker; or let a function ask for the job that is SECURITY DEFINER and belongs to postgres.', check_terms.role);
           elsif not pg_catalog.isfinite(check_terms.run_at) or check_terms.run_at > now() + interval '10 years' then
@@ -265,10 +270,12 @@ export const ownJobs: HouseMigration = {
           elsif cardinality(check_terms.after) > 100 then
             raise invalid_parameter_value using message = format('a job can wait for 100 others at most, not %s', cardinality(check_terms.after));
           end if;
-          select id into missing from unnest(check_terms.after) as awaited (id)
-          where not exists (select from mainstay_internal.jobs where jobs.id = awaited.id and (is_master or jobs.owner = check_terms.owner)) limit 1;
-          if found then
-            raise invalid_parameter_value using message = format('there is no job %s of yours to run after', coalesce(missing::text, 'null'));
+          if check_terms.after is not null then
+            select id into missing from unnest(check_terms.after) as awaited (id)
+            where not exists (select from mainstay_internal.jobs where jobs.id = awaited.id and (is_master or jobs.owner = check_terms.owner)) limit 1;
+            if found then
+              raise invalid_parameter_value using message = format('there is no job %s of yours to run after', coalesce(missing::text, 'null'));
+            end if;
           end if;
         end
       $$;
@@ -279,7 +286,7 @@ export const ownJobs: HouseMigration = {
       max_attempts integer default null, queue text default null, priority integer default null, after uuid[] default null,
       idempotency_key text default null, turn text default null, trace text default null
     ) returns uuid
-      language plpgsql volatile security definer set search_path = '' as $$
+      language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
         declare
           arguments jsonb := coalesce(enqueue_function.arguments, '{}');
           queue text := coalesce(enqueue_function.queue, 'functions');

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { DatabaseError } from '@mainstay/persistence';
+import { DatabaseError } from './database-faults.ts';
 import { Gathered } from './gathered.ts';
 
 describe('gathered questions', () => {

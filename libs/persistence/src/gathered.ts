@@ -1,4 +1,4 @@
-import { isDatabaseError } from '@mainstay/persistence';
+import { isDatabaseError } from './database-faults.ts';
 
 interface Waiting<Q, A> {
   readonly question: Q;
@@ -8,7 +8,7 @@ interface Waiting<Q, A> {
 
 /**
  * Gathers what is asked while a statement is under way and sends it together with the next. Whoever comes alone is sent at
- * once; under load, many jobs share a round trip and a flush to disk (adr/0007).
+ * once; under load, many share a round trip and a flush to disk (adr/0007).
  */
 export class Gathered<Q, A> {
   private waiting: Waiting<Q, A>[] = [];
