@@ -25,6 +25,7 @@ const groups: readonly (readonly [title: string, keys: readonly SettingKey[]])[]
   ['Sessions and tokens', ['jwtExpirySeconds', 'jwtAudience', 'refreshReuseSeconds', 'sessionTimeboxSeconds', 'sessionIdleSeconds', 'singleSession']],
   ['Codes and links', ['mailOtpSeconds', 'mailOtpLength', 'smsOtpSeconds', 'smsOtpLength', 'smsTemplate', 'smsTestOtp', 'smsTestOtpUntil', 'secureEmailChange']],
   ['Mail', ['smtpHost', 'smtpPort', 'smtpUser', 'smtpPass', 'smtpAdminEmail', 'smtpSenderName', 'mailSubjects', 'mailTemplates', 'mailPaths', 'messageKeepSeconds']],
+  ['Notices to owners', ['noticesPasswordChanged', 'noticesEmailChanged', 'noticesPhoneChanged', 'noticesIdentityLinked', 'noticesIdentityUnlinked', 'noticesFactorEnrolled', 'noticesFactorUnenrolled']],
   ['Second factors', [
     'totpEnrollEnabled', 'totpVerifyEnabled', 'phoneFactorEnrollEnabled', 'phoneFactorVerifyEnabled', 'webauthnFactorEnrollEnabled', 'webauthnFactorVerifyEnabled', 'recoveryCodesEnrollEnabled', 'recoveryCodesVerifyEnabled',
     'maxEnrolledFactors', 'maxVerifiedFactors', 'factorChallengeSeconds', 'factorExpirySeconds', 'phoneFactorOtpLength', 'phoneFactorPauseSeconds', 'phoneFactorTemplate', 'recoveryCodesCount', 'recoveryCodeLength',

@@ -26,6 +26,7 @@ import { messageHooks } from './message-hooks.ts';
 import { Messages } from './messages.ts';
 import { OAuthClients } from './oauth-clients.service.ts';
 import { OAuthServer } from './oauth-server.service.ts';
+import { Notices } from './notices.ts';
 import { OneTimeTokens } from './one-time-tokens.ts';
 import { Otp } from './otp.service.ts';
 import { OutsideAccounts } from './outside-accounts.ts';
@@ -82,6 +83,7 @@ function means(settings: Settings): Provider[] {
     { provide: MailTemplates, useValue: new MailTemplates(settings, (kind, error) => logger.warn({ event: 'mail template not used', kind, error: error.message })) },
     { provide: Hooks, useFactory: (accounts: Accounts) => new Hooks(accounts, readHookTargets(settings.hooks)), inject: [Accounts] },
     { provide: Messages, useFactory: (templates: MailTemplates, hooks: Hooks) => new Messages(templates, settings, messageHooks(hooks, settings)), inject: [MailTemplates, Hooks] },
+    { provide: Notices, useFactory: (messages: Messages) => new Notices(messages, settings, (kind, error) => logger.warn({ event: 'notice not sent', kind, error: error.message })), inject: [Messages] },
     { provide: Letters, useFactory: (...parts: [OneTimeTokens, FlowStates, Messages]) => new Letters(...parts), inject: [OneTimeTokens, FlowStates, Messages] },
     // For each who asks its own: what two kinds of work take has nothing to do with each other.
     { provide: EvenTime, useFactory: () => new EvenTime(), scope: Scope.TRANSIENT },
@@ -104,9 +106,9 @@ function journeys(settings: Settings): Provider[] {
     { provide: SignIn, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits]) => new SignIn(...parts, settings, hooks), inject: [Hooks, Accounts, Sessions, Passwords, PasswordRules, FlowStates, Limits] },
     { provide: Otp, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits, EvenTime]) => new Otp(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits, EvenTime] },
     { provide: Recover, useFactory: (...parts: [Accounts, Letters, Limits, EvenTime]) => new Recover(...parts, settings), inject: [Accounts, Letters, Limits, EvenTime] },
-    { provide: Verify, useFactory: (...parts: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits]) => new Verify(...parts, settings), inject: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits] },
+    { provide: Verify, useFactory: (notices: Notices, ...parts: [Accounts, Sessions, OneTimeTokens, FlowStates, Limits]) => new Verify(...parts, settings, notices), inject: [Notices, Accounts, Sessions, OneTimeTokens, FlowStates, Limits] },
     { provide: Links, useFactory: (hooks: Hooks, ...parts: [Accounts, Passwords, PasswordRules, Letters, Messages]) => new Links(...parts, settings, hooks), inject: [Hooks, Accounts, Passwords, PasswordRules, Letters, Messages] },
-    { provide: UserService, useFactory: (...parts: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits]) => new UserService(...parts, settings), inject: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits] },
+    { provide: UserService, useFactory: (notices: Notices, ...parts: [Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits]) => new UserService(...parts, settings, notices), inject: [Notices, Accounts, Passwords, PasswordRules, OneTimeTokens, Letters, Recover, Limits] },
     { provide: AdminService, useFactory: (...parts: [Accounts, Passwords, PasswordRules]) => new AdminService(...parts, settings), inject: [Accounts, Passwords, PasswordRules] },
   ];
 }
@@ -118,7 +120,7 @@ function outside(settings: Settings): Provider[] {
     { provide: CustomProviders, useFactory: (accounts: Accounts) => new CustomProviders(accounts, settings, askPublic), inject: [Accounts] },
     { provide: ProviderClients, useFactory: (custom: CustomProviders) => new ProviderClients(settings, custom, askPublic), inject: [CustomProviders] },
     { provide: IdTokens, useFactory: (clients: ProviderClients) => new IdTokens(clients, settings), inject: [ProviderClients] },
-    { provide: OutsideAccounts, useFactory: (hooks: Hooks, ...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings, hooks), inject: [Hooks, Accounts, Letters, Limits] },
+    { provide: OutsideAccounts, useFactory: (hooks: Hooks, notices: Notices, ...parts: [Accounts, Letters, Limits]) => new OutsideAccounts(...parts, settings, notices, hooks), inject: [Hooks, Notices, Accounts, Letters, Limits] },
     { provide: Providers, useFactory: (...parts: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts]) => new Providers(...parts, settings), inject: [Accounts, Sessions, FlowStates, Limits, ProviderClients, IdTokens, OutsideAccounts] },
   ];
 }

@@ -9,6 +9,7 @@ import { Factors } from './factors.service.ts';
 import { Hooks } from './hooks.ts';
 import { Limits } from './limits.ts';
 import { Messages } from './messages.ts';
+import { Notices } from './notices.ts';
 import { Passkeys } from './passkeys.service.ts';
 import { RecoveryCodes } from './recovery-codes.service.ts';
 import { RefreshTokens } from './refresh-tokens.ts';
@@ -26,10 +27,10 @@ export function factorProviders(settings: Settings): Provider[] {
     { provide: Assurance, useFactory: (tokens: RefreshTokens) => new Assurance(tokens), inject: [RefreshTokens] },
     {
       provide: Factors,
-      useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits]) => new Factors(...parts, settings, factorAttempts(hooks)),
-      inject: [Hooks, Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits],
+      useFactory: (hooks: Hooks, notices: Notices, ...parts: [Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits]) => new Factors(...parts, settings, notices, factorAttempts(hooks)),
+      inject: [Hooks, Notices, Accounts, Sessions, Assurance, FactorSecrets, RelyingParty, Messages, Limits],
     },
-    { provide: RecoveryCodes, useFactory: (hooks: Hooks, ...parts: [Accounts, Sessions, Assurance, FactorSecrets, Limits]) => new RecoveryCodes(...parts, settings, factorAttempts(hooks)), inject: [Hooks, Accounts, Sessions, Assurance, FactorSecrets, Limits] },
+    { provide: RecoveryCodes, useFactory: (hooks: Hooks, notices: Notices, ...parts: [Accounts, Sessions, Assurance, FactorSecrets, Limits]) => new RecoveryCodes(...parts, settings, notices, factorAttempts(hooks)), inject: [Hooks, Notices, Accounts, Sessions, Assurance, FactorSecrets, Limits] },
     { provide: Passkeys, useFactory: (...parts: [Accounts, Sessions, RelyingParty, Limits]) => new Passkeys(...parts, settings), inject: [Accounts, Sessions, RelyingParty, Limits] },
     { provide: FactorsAdmin, useFactory: (accounts: Accounts) => new FactorsAdmin(accounts), inject: [Accounts] },
   ];

@@ -12,6 +12,7 @@ import { keptCredential, readCredential } from './kept-credential.ts';
 import type { Limits } from './limits.ts';
 import type { Messages } from './messages.ts';
 import { refuseUnstorable } from './metadata.ts';
+import type { Notices } from './notices.ts';
 import { parseChannel, parsePhone } from './parse-address.ts';
 import { credentialIdOf, type PublicCredential, type RelyingParty } from './relying-party.ts';
 import type { OpenSession, SessionAnswer, Sessions, SignedIn } from './sessions.service.ts';
@@ -62,6 +63,7 @@ export class Factors {
     private readonly messages: Messages,
     private readonly limits: Limits,
     private readonly settings: FactorSettings,
+    private readonly notices: Notices,
     private readonly attemptHook: FactorAttemptHook | null = null,
   ) {}
 
@@ -140,6 +142,7 @@ export class Factors {
       await dropFactor(tx, factorId);
       await lowerSessions(tx, session.userId, factorId, methodsOfFactors[factor.type]);
       await audit(tx, 'factor_unenrolled', account.user, device, { factor_id: factorId, factor_status: factor.status, session_id: session.id });
+      await this.notices.tell(tx, 'mfa_factor_unenrolled', account.user, { factorType: factor.type });
     });
     return { id: factorId.toLowerCase() };
   }
@@ -242,6 +245,7 @@ export class Factors {
     // What was begun beside it is begun no more.
     await dropUnverifiedFactors(tx, session.userId, { type: factor.type });
     await audit(tx, 'verification_attempted', user, device, { factor_id: factor.id, challenge_id: challengeId, factor_type: factor.type });
+    if (!isVerified(factor)) await this.notices.tell(tx, 'mfa_factor_enrolled', user, { factorType: factor.type });
     return this.assurance.raise(tx, session, factor);
   }
 

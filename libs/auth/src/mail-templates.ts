@@ -4,8 +4,11 @@ import type { Settings } from '@mainstay/config';
 import { fillTemplate, parseTemplate, type Template, type TemplateValues } from './go-template.ts';
 import { fetchWithin } from './outgoing.ts';
 
+/** What has become of an account, and its owner is told of, by GoTrue's names. */
+export type NoticeKind = 'password_changed' | 'email_changed' | 'phone_changed' | 'identity_linked' | 'identity_unlinked' | 'mfa_factor_enrolled' | 'mfa_factor_unenrolled';
+
 /** What a mail is about, by GoTrue's names of its templates. */
-export type MailKind = 'confirmation' | 'invite' | 'magic_link' | 'recovery' | 'email_change' | 'reauthentication';
+export type MailKind = 'confirmation' | 'invite' | 'magic_link' | 'recovery' | 'email_change' | 'reauthentication' | `${NoticeKind}_notification`;
 
 /** A mail as its reader gets it. */
 export interface RenderedMail {
@@ -21,9 +24,18 @@ const subjects: Readonly<Record<MailKind, string>> = {
   recovery: 'Reset Your Password',
   email_change: 'Confirm Email Change',
   reauthentication: 'Confirm Reauthentication',
+  password_changed_notification: 'Your password has been changed',
+  email_changed_notification: 'Your email address has been changed',
+  phone_changed_notification: 'Your phone number has been changed',
+  identity_linked_notification: 'A way of signing in was added to your account',
+  identity_unlinked_notification: 'A way of signing in was removed from your account',
+  mfa_factor_enrolled_notification: 'A second factor was added to your account',
+  mfa_factor_unenrolled_notification: 'A second factor was removed from your account',
 };
 
 const link = (words: string): string => `<p><a href="{{ .ConfirmationURL }}">${words}</a></p>\n<p>Or enter this code: <strong>{{ .Token }}</strong></p>`;
+
+const notice = (title: string, words: string): string => `<h2>${title}</h2>\n<p>${words}</p>\n<p>If it was not you, choose a new password at {{ .SiteURL }} and tell whoever runs it.</p>`;
 
 const bodies: Readonly<Record<MailKind, string>> = {
   confirmation: `<h2>Confirm your address</h2>\n<p>Somebody, we hope you, signed up at {{ .SiteURL }} with {{ .Email }}.</p>\n${link('Confirm this address')}`,
@@ -32,6 +44,13 @@ const bodies: Readonly<Record<MailKind, string>> = {
   recovery: `<h2>Choose a new password</h2>\n<p>Somebody asked for a new password of your account at {{ .SiteURL }}. If it was not you, do nothing.</p>\n${link('Choose a new password')}`,
   email_change: `<h2>Confirm the change of your address</h2>\n<p>The address of your account at {{ .SiteURL }} is to change from {{ .Email }} to {{ .NewEmail }}.</p>\n${link('Confirm the change')}`,
   reauthentication: '<h2>Confirm that it is you</h2>\n<p>Enter this code: <strong>{{ .Token }}</strong></p>',
+  password_changed_notification: notice('Your password was changed', 'The password of your account {{ .Email }} was changed.'),
+  email_changed_notification: notice('Your address was changed', 'The address of your account was changed from {{ .OldEmail }} to {{ .Email }}.'),
+  phone_changed_notification: notice('Your phone number was changed', 'The phone number of your account {{ .Email }} was changed from {{ .OldPhone }} to {{ .Phone }}.'),
+  identity_linked_notification: notice('A way of signing in was added', 'Your account {{ .Email }} can be signed in to by {{ .Provider }} now.'),
+  identity_unlinked_notification: notice('A way of signing in was removed', 'Your account {{ .Email }} can be signed in to by {{ .Provider }} no more.'),
+  mfa_factor_enrolled_notification: notice('A second factor was added', 'Your account {{ .Email }} has a new second factor: {{ .FactorType }}.'),
+  mfa_factor_unenrolled_notification: notice('A second factor was removed', 'Your account {{ .Email }} has lost a second factor: {{ .FactorType }}.'),
 };
 
 /** Templates at a URL are read anew after this time; until the new ones are there, the old ones serve. */

@@ -1,7 +1,7 @@
 import { apiUrlOf, type Settings } from '@mainstay/config';
 import type { OpenAccounts, User } from '@mainstay/persistence';
 import type { Hooks } from './hooks.ts';
-import type { Mail, MessageHooks, TextMessage } from './messages.ts';
+import type { Mail, MessageHooks, Notice, TextMessage } from './messages.ts';
 import { viewUser } from './views.ts';
 
 /** Mails and text messages, where the project sends them itself. */
@@ -17,7 +17,10 @@ export function messageHooks(hooks: Hooks, settings: Pick<Settings, 'apiExternal
   const text = async (tx: OpenAccounts, { to, code, user }: TextMessage): Promise<void> => {
     await hooks.ask('send_sms', { user: await shown(tx, user), sms: { otp: code, sms_type: 'verification', phone: to } }, tx);
   };
-  return { mail: hooks.has('send_email') ? mail : null, text: hooks.has('send_sms') ? text : null, pretend: (channel) => hooks.pretend(channel === 'email' ? 'send_email' : 'send_sms') };
+  const notice = async (tx: OpenAccounts, told: Notice): Promise<void> => {
+    await hooks.ask('send_email', { user: await shown(tx, told.user), email_data: noticeData(told, `${apiUrlOf(settings)}/auth/v1`) }, tx);
+  };
+  return { mail: hooks.has('send_email') ? mail : null, notice: hooks.has('send_email') ? notice : null, text: hooks.has('send_sms') ? text : null, pretend: (channel) => hooks.pretend(channel === 'email' ? 'send_email' : 'send_sms') };
 }
 
 /** GoTrue's way with two letters: `token` is the code of the current mailbox and `token_new` that of the new one, but the hashes stand the other way round. */
@@ -25,6 +28,13 @@ function emailData({ type, token, redirectTo, user }: Mail, current: Mail | null
   return {
     token: current?.token.code ?? token.code, token_hash: token.hash, redirect_to: redirectTo, email_action_type: type, site_url: siteUrl,
     token_new: current === null ? '' : token.code, token_hash_new: current?.token.hash ?? '', old_email: current === null ? '' : (user.email ?? ''), old_phone: '', provider: '', factor_type: '',
+  };
+}
+
+function noticeData({ kind, oldEmail = '', oldPhone = '', provider = '', factorType = '' }: Notice, siteUrl: string): object {
+  return {
+    token: '', token_hash: '', redirect_to: '', email_action_type: `${kind}_notification`, site_url: siteUrl, token_new: '', token_hash_new: '',
+    old_email: oldEmail, old_phone: oldPhone, provider, factor_type: factorType,
   };
 }
 

@@ -1,7 +1,7 @@
 import { apiUrlOf, type Settings } from '@mainstay/config';
 import { writeMessage, type Channel, type OpenAccounts, type User } from '@mainstay/persistence';
 import { fillTemplate, parseTemplate } from './go-template.ts';
-import type { MailKind, MailTemplates } from './mail-templates.ts';
+import type { MailKind, MailTemplates, NoticeKind } from './mail-templates.ts';
 import type { IssuedToken } from './one-time-tokens.ts';
 
 /** What a link of a mail does, by the names of `GET /verify?type=`. */
@@ -28,10 +28,22 @@ export interface TextMessage {
   readonly factorTemplate?: string;
 }
 
+/** A mail that tells of what has become of an account, with nothing to follow and nothing to type in. */
+export interface Notice {
+  readonly kind: NoticeKind;
+  readonly to: string;
+  readonly user: User;
+  readonly oldEmail?: string;
+  readonly oldPhone?: string;
+  readonly provider?: string;
+  readonly factorType?: string;
+}
+
 /** Who delivers instead of us: a project's own hooks. They run in the transaction that needs the message; what they throw is its end. */
 export interface MessageHooks {
   readonly mail: ((tx: OpenAccounts, mail: Mail) => Promise<void>) | null;
   readonly text: ((tx: OpenAccounts, message: TextMessage) => Promise<void>) | null;
+  readonly notice: ((tx: OpenAccounts, notice: Notice) => Promise<void>) | null;
   /** Does as if one were asked, where nothing is to be delivered. */
   pretend(channel: 'email' | 'sms'): Promise<void>;
 }
@@ -48,7 +60,7 @@ export class Messages {
   constructor(
     private readonly templates: MailTemplates,
     private readonly settings: MessageSettings,
-    private readonly hooks: MessageHooks = { mail: null, text: null, pretend: async () => {} },
+    private readonly hooks: MessageHooks = { mail: null, text: null, notice: null, pretend: async () => {} },
   ) {}
 
   async mail(tx: OpenAccounts, mail: Mail): Promise<void> {
@@ -67,6 +79,15 @@ export class Messages {
       Data: user.rawUserMetaData ?? {},
     });
     await writeMessage(tx, { channel: 'email', kind: kinds[type], recipient: to, ...rendered, code: token.code, link }, this.settings.smtpHost === null ? 'mailbox' : 'smtp');
+  }
+
+  async notice(tx: OpenAccounts, notice: Notice): Promise<void> {
+    if (this.hooks.notice !== null) return this.hooks.notice(tx, notice);
+    const { kind, to, user, oldEmail = '', oldPhone = '', provider = '', factorType = '' } = notice;
+    const mail = await this.templates.render(`${kind}_notification`, {
+      SiteURL: this.settings.siteUrl, Email: user.email ?? '', OldEmail: oldEmail, Phone: user.phone ?? '', OldPhone: oldPhone, Provider: provider, FactorType: factorType, SendingTo: to, Data: user.rawUserMetaData ?? {},
+    });
+    await writeMessage(tx, { channel: 'email', kind: `${kind}_notification`, recipient: to, ...mail, code: null, link: null }, this.settings.smtpHost === null ? 'mailbox' : 'smtp');
   }
 
   /** Without a hook there is nobody who sends text messages, so they land in the mailbox. Gives the message's id. */

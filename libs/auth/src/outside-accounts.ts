@@ -11,6 +11,7 @@ import type { Letters } from './letters.ts';
 import type { Limits } from './limits.ts';
 import { mergeMetadata } from './metadata.ts';
 import { confirmEmail } from './new-account.ts';
+import type { Notices } from './notices.ts';
 import { primaryOf, type Profile, type ProviderEmail } from './provider-profiles.ts';
 import { isBanned, isEmailConfirmed, isPhoneConfirmed } from './views.ts';
 
@@ -37,6 +38,7 @@ export class OutsideAccounts {
     private readonly letters: Letters,
     private readonly limits: Limits,
     private readonly settings: OutsideSettings,
+    private readonly notices: Notices,
     private readonly hooks: Hooks = noHooks,
   ) {}
 
@@ -66,6 +68,7 @@ export class OutsideAccounts {
       await takeAddress(tx, account.user, profile);
       account.user.isAnonymous = false;
       await audit(tx, 'identity_linked', account.user, device, { provider, provider_id: profile.subject });
+      await this.notices.tell(tx, 'identity_linked', account.user, { provider });
       return work(tx, account);
     }));
   }
@@ -80,12 +83,15 @@ export class OutsideAccounts {
       const gone = identities.find(({ id }) => id === identityId);
       if (gone === undefined) throw fault('identity_not_found', { message: "Identity doesn't exist" });
       const kept = identities.filter((identity) => identity !== gone);
+      // With the identity its address may go, and it is its reader who has to know.
+      const to = user.email ?? '';
       await audit(tx, 'identity_unlinked', user, device, { identity_id: gone.id, provider: gone.provider, provider_id: gone.providerId });
       await dropIdentity(tx, gone.id);
       if (gone.provider === 'phone') Object.assign(user, { phone: null, phoneConfirmedAt: null });
       else moveAddress(user, kept);
       listProviders(user, kept);
       await tx.write();
+      await this.notices.tell(tx, 'identity_unlinked', user, { provider: gone.provider, to });
     }).catch((error: unknown) => {
       if (isDatabaseError(error) && error.code === '23505') throw fault('email_conflict_identity_not_deletable', { cause: error });
       throw error;
@@ -122,6 +128,7 @@ export class OutsideAccounts {
     await audit(tx, 'identity_linked', user, device, { provider, provider_id: profile.subject });
     if (!isEmailConfirmed(user) && hasVerified(profile, user.email ?? '')) return signedIn(await this.prove(tx, account, identities.at(-1)!, device));
     user.rawUserMetaData = mergeMetadata(user.rawUserMetaData, profile.data);
+    await this.notices.tell(tx, 'identity_linked', user, { provider });
     return signedIn(account);
   }
 

@@ -10,6 +10,7 @@ import { makeLetters, type FactorSecrets } from './factor-secrets.ts';
 import { checkedName, makeRoom, namingConflicts, rejecting, type FactorAttemptHook } from './factors.service.ts';
 import { fault } from './faults.ts';
 import type { Limits } from './limits.ts';
+import type { Notices } from './notices.ts';
 import type { SessionAnswer, Sessions, SignedIn } from './sessions.service.ts';
 
 type RecoverySettings = Pick<
@@ -30,6 +31,7 @@ export class RecoveryCodes {
     private readonly secrets: FactorSecrets,
     private readonly limits: Limits,
     private readonly settings: RecoverySettings,
+    private readonly notices: Notices,
     private readonly attemptHook: FactorAttemptHook | null = null,
   ) {}
 
@@ -54,6 +56,7 @@ export class RecoveryCodes {
       await addFactor(tx, { id, userId: session.userId, friendlyName: name, type, status: 'verified', phone: null, secret: null });
       await this.keep(tx, id, codes);
       await audit(tx, 'recovery_codes_generated', account.user, device, { factor_id: id, count: codes.length });
+      await this.notices.tell(tx, 'mfa_factor_enrolled', account.user, { factorType: type });
     }));
     return { id, type, friendly_name: name, total: codes.length, codes };
   }
@@ -105,6 +108,7 @@ export class RecoveryCodes {
       await dropFactor(tx, factor.id);
       await lowerSessions(tx, session.userId, factor.id, methodsOfFactors[type]);
       await audit(tx, 'recovery_codes_deleted', signedIn.account.user, device, { factor_id: factor.id });
+      await this.notices.tell(tx, 'mfa_factor_unenrolled', signedIn.account.user, { factorType: type });
     });
     return { id: factor.id };
   }

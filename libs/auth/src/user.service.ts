@@ -7,6 +7,7 @@ import type { Letters } from './letters.ts';
 import type { Guess, Limits } from './limits.ts';
 import { mergeMetadata, refuseOversize, refuseUnstorable } from './metadata.ts';
 import { confirmEmail, holdIdentity } from './new-account.ts';
+import type { Notices } from './notices.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { parseChannel, parseEmail, parsePhone } from './parse-address.ts';
 import type { PasswordRules } from './password-rules.ts';
@@ -65,6 +66,7 @@ export class UserService {
     private readonly recover: Recover,
     private readonly limits: Limits,
     private readonly settings: UserSettings,
+    private readonly notices: Notices,
   ) {}
 
   view({ account }: SignedIn): UserView {
@@ -160,6 +162,7 @@ export class UserService {
     if (guess !== null) await this.spendNonce(tx, user, nonce);
     await setPassword(tx, user, newHash!, session?.id);
     await audit(tx, 'user_updated_password', user, device);
+    await this.notices.tell(tx, 'password_changed', user);
   }
 
   private async spendNonce(tx: OpenAccounts, user: User, nonce: string): Promise<void> {
@@ -183,7 +186,12 @@ export class UserService {
   }
 
   private async changePhone(tx: OpenAccounts, account: Account, phone: string, channel: string): Promise<Account> {
-    if (this.settings.phoneAutoconfirm) return takeNewPhone(tx, account, phone);
+    if (this.settings.phoneAutoconfirm) {
+      const oldPhone = account.user.phone ?? '';
+      const taken = await takeNewPhone(tx, account, phone);
+      await this.notices.ofPhone(tx, oldPhone, taken);
+      return taken;
+    }
     account.user.phoneChange = phone;
     await this.letters.text(tx, account.user, 'phone_change_token', phone, parseChannel(channel));
     return account;

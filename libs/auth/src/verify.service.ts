@@ -7,6 +7,7 @@ import { methodOf } from './letters.ts';
 import type { Limits } from './limits.ts';
 import type { LinkType } from './messages.ts';
 import { confirmEmail, confirmPhone, holdIdentity } from './new-account.ts';
+import type { Notices } from './notices.ts';
 import type { OneTimeTokens } from './one-time-tokens.ts';
 import { parseEmail, parsePhone } from './parse-address.ts';
 import { saving } from './saving.ts';
@@ -59,6 +60,7 @@ export class Verify {
     private readonly flows: FlowStates,
     private readonly limits: Limits,
     private readonly settings: Pick<Settings, 'secureEmailChange' | 'mailerAutoconfirm'>,
+    private readonly notices: Notices,
   ) {}
 
   /** A code that was typed in, or the hash of a link that an application took apart. */
@@ -161,14 +163,20 @@ export class Verify {
       return 'half';
     }
     await audit(tx, 'user_modified', user, device, { changed: 'email' });
-    return takeNewEmail(tx, account, newEmail);
+    const oldEmail = user.email ?? '';
+    const taken = await takeNewEmail(tx, account, newEmail);
+    await this.notices.ofEmail(tx, oldEmail, taken);
+    return taken;
   }
 
   private async changePhone(tx: OpenAccounts, account: Account, token: OneTimeToken, device: Device): Promise<Account> {
     const { user } = account;
     if (token.relatesTo !== user.phoneChange) throw fault('otp_expired');
     await audit(tx, 'user_modified', user, device, { changed: 'phone' });
-    return takeNewPhone(tx, account, user.phoneChange);
+    const oldPhone = user.phone ?? '';
+    const taken = await takeNewPhone(tx, account, user.phoneChange);
+    await this.notices.ofPhone(tx, oldPhone, taken);
+    return taken;
   }
 }
 

@@ -251,9 +251,16 @@ export const settings = {
   mailPauseSeconds: duration('GOTRUE_SMTP_MAX_FREQUENCY', 0, 86_400, { default: 60, meaning: 'Shortest pause between two mails of a kind to one address.' }),
   rateMail: integer('GOTRUE_RATE_LIMIT_EMAIL_SENT', 0, 1_000_000, { default: null, defaultText: '30 with an SMTP server, else no limit', meaning: 'Mails of the whole project in an hour.' }),
   rateSms: integer('GOTRUE_RATE_LIMIT_SMS_SENT', 0, 1_000_000, { default: null, defaultText: 'no limit', meaning: 'Text messages of the whole project in an hour.' }),
-  mailSubjects: family('GOTRUE_MAILER_SUBJECTS_', 'text', { meaning: 'Subjects, by kind: `CONFIRMATION`, `INVITE`, `MAGIC_LINK`, `RECOVERY`, `EMAIL_CHANGE`, `REAUTHENTICATION`.' }),
+  mailSubjects: family('GOTRUE_MAILER_SUBJECTS_', 'text', { meaning: 'Subjects, by kind: `CONFIRMATION`, `INVITE`, `MAGIC_LINK`, `RECOVERY`, `EMAIL_CHANGE`, `REAUTHENTICATION`; of notices `PASSWORD_CHANGED_NOTIFICATION` and so on.' }),
   mailTemplates: family('GOTRUE_MAILER_TEMPLATES_', 'URL or path', { meaning: 'HTML templates, by the same kinds, with GoTrue’s variables such as `{{ .ConfirmationURL }}`.' }),
   mailPaths: family('GOTRUE_MAILER_URLPATHS_', 'path', { meaning: 'Paths of mailed links below the API’s URL: `CONFIRMATION`, `INVITE`, `RECOVERY`, `EMAIL_CHANGE`; by default `/auth/v1/verify`.' }),
+  noticesPasswordChanged: flag('GOTRUE_MAILER_NOTIFICATIONS_PASSWORD_CHANGED_ENABLED', { default: false, meaning: 'Mails the owner of an account that its password was changed.' }),
+  noticesEmailChanged: flag('GOTRUE_MAILER_NOTIFICATIONS_EMAIL_CHANGED_ENABLED', { default: false, meaning: 'Mails the owner of an account that its address was changed; the mail goes to the old one.' }),
+  noticesPhoneChanged: flag('GOTRUE_MAILER_NOTIFICATIONS_PHONE_CHANGED_ENABLED', { default: false, meaning: 'Mails the owner of an account that its phone number was changed.' }),
+  noticesIdentityLinked: flag('GOTRUE_MAILER_NOTIFICATIONS_IDENTITY_LINKED_ENABLED', { default: false, meaning: 'Mails the owner of an account that a way of signing in was added.' }),
+  noticesIdentityUnlinked: flag('GOTRUE_MAILER_NOTIFICATIONS_IDENTITY_UNLINKED_ENABLED', { default: false, meaning: 'Mails the owner of an account that a way of signing in was removed.' }),
+  noticesFactorEnrolled: flag('GOTRUE_MAILER_NOTIFICATIONS_MFA_FACTOR_ENROLLED_ENABLED', { default: false, meaning: 'Mails the owner of an account that a second factor was added.' }),
+  noticesFactorUnenrolled: flag('GOTRUE_MAILER_NOTIFICATIONS_MFA_FACTOR_UNENROLLED_ENABLED', { default: false, meaning: 'Mails the owner of an account that a second factor was removed.' }),
   messageKeepSeconds: duration('MAINSTAY_MESSAGE_KEEP', 60, 31_536_000, { default: 86_400, defaultText: '1 day', meaning: 'How long the mailbox keeps messages.' }),
 
   // Calls to others

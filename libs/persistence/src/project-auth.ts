@@ -82,7 +82,11 @@ export function readAuthTables(auth: Table, folder: string, environment: Readonl
   const walk = (table: Table, path: string): void => {
     const rule = switched.find(([form]) => form.test(path));
     if (rule !== undefined) return takeSwitched(table, path, rule[1](rule[0].exec(path)![1] ?? ''), set);
-    if (/^email\.template\.\w+$/.test(path)) return takeTemplate(table, path, folder, set);
+    if (/^email\.template\.\w+$/.test(path)) return takeTemplate(table, path, kindOf(path), folder, set);
+    if (/^email\.notification\.\w+$/.test(path)) {
+      if (table['enabled'] !== undefined) set(`${path}.enabled`, `GOTRUE_MAILER_NOTIFICATIONS_${kindOf(path)}_ENABLED`, table['enabled']);
+      return takeTemplate(table, path, `${kindOf(path)}_NOTIFICATION`, folder, set);
+    }
     if (path === 'sms.test_otp') return set(path, 'GOTRUE_SMS_TEST_OTP', Object.entries(table).map(([phone, code]) => `${phone}=${String(code)}`));
     if (/^mfa\.\w+$/.test(path)) return each(table, path, (key, value) => set(`${path}.${key}`, `GOTRUE_${path.replace('.', '_').replace('web_authn', 'WEB_AUTHN').toUpperCase()}_${key.toUpperCase()}`, value));
     // Here they are on unless somebody says otherwise.
@@ -110,8 +114,12 @@ function takeSwitched(table: Table, path: string, prefix: string, set: Take): vo
   for (const [key, value] of Object.entries(table)) if (path !== 'email.smtp' || key !== 'enabled') set(`${path}.${key}`, `${prefix}${key.toUpperCase()}`, value);
 }
 
-function takeTemplate(table: Table, path: string, folder: string, set: Take): void {
-  const kind = path.split('.').at(-1)!.toUpperCase();
+/** What a mail is about: the last part of its table's path. */
+function kindOf(path: string): string {
+  return path.split('.').at(-1)!.toUpperCase();
+}
+
+function takeTemplate(table: Table, path: string, kind: string, folder: string, set: Take): void {
   if (table['subject'] !== undefined) set(`${path}.subject`, `GOTRUE_MAILER_SUBJECTS_${kind}`, table['subject']);
   const file = table['content_path'];
   if (typeof file !== 'string' || file === '') return;

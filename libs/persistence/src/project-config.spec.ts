@@ -45,6 +45,7 @@ describe('supabase/config.toml', () => {
 
   it('gives the settings of sign-in, and names what has no effect', () => {
     write('supabase/templates/invite.html', 'x');
+    write('supabase/templates/changed.html', 'x');
     write('supabase/config.toml', `
       [auth]
       enabled = true
@@ -64,6 +65,14 @@ describe('supabase/config.toml', () => {
       [auth.email.template.invite]
       subject = "Come"
       content_path = "./supabase/templates/invite.html"
+      [auth.email.notification.password_changed]
+      enabled = true
+      subject = "Changed"
+      content_path = "./templates/changed.html"
+      [auth.email.notification.mfa_factor_enrolled]
+      enabled = false
+      [auth.email.notification.moon_changed]
+      enabled = true
       [auth.sms.twilio]
       enabled = false
       account_sid = ""
@@ -82,9 +91,11 @@ describe('supabase/config.toml', () => {
         SITE_URL: 'https://site.test', GOTRUE_URI_ALLOW_LIST: 'https://a.test/**,myapp://back', GOTRUE_DISABLE_SIGNUP: 'true', GOTRUE_PASSWORD_MIN_LENGTH: '8',
         GOTRUE_PASSWORD_REQUIRED_CHARACTERS: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789', GOTRUE_RATE_LIMIT_VERIFY: '10', GOTRUE_MAILER_AUTOCONFIRM: 'true',
         GOTRUE_SMTP_MAX_FREQUENCY: '1s', GOTRUE_MAILER_SUBJECTS_INVITE: 'Come', GOTRUE_MAILER_TEMPLATES_INVITE: join(folder, 'supabase/templates/invite.html'),
+        GOTRUE_MAILER_NOTIFICATIONS_PASSWORD_CHANGED_ENABLED: 'true', GOTRUE_MAILER_SUBJECTS_PASSWORD_CHANGED_NOTIFICATION: 'Changed', GOTRUE_MAILER_NOTIFICATIONS_MFA_FACTOR_ENROLLED_ENABLED: 'false',
+        GOTRUE_MAILER_TEMPLATES_PASSWORD_CHANGED_NOTIFICATION: join(folder, 'supabase/templates/changed.html'),
         GOTRUE_SMS_TEST_OTP: '4152127777=123456', GOTRUE_SESSIONS_TIMEBOX: '24h',
       },
-      notes: ['supabase/config.toml: jwt_issuer of [auth] has no effect here.', 'supabase/config.toml: tenant of [auth.third_party.auth0] has no effect here.'],
+      notes: ['supabase/config.toml: jwt_issuer of [auth] has no effect here.', 'supabase/config.toml: enabled of [auth.email.notification.moon_changed] has no effect here.', 'supabase/config.toml: tenant of [auth.third_party.auth0] has no effect here.'],
     });
   });
 

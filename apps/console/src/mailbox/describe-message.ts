@@ -2,6 +2,8 @@ import type { Message } from '../contracts.ts';
 
 const kinds: Readonly<Record<string, string>> = {
   confirmation: 'Confirmation', invite: 'Invitation', magic_link: 'Sign-in link', recovery: 'Recovery', email_change: 'Change of address', reauthentication: 'Reauthentication', code: 'Code',
+  password_changed_notification: 'Notice: password', email_changed_notification: 'Notice: address', phone_changed_notification: 'Notice: phone number', identity_linked_notification: 'Notice: way in added',
+  identity_unlinked_notification: 'Notice: way in removed', mfa_factor_enrolled_notification: 'Notice: factor added', mfa_factor_unenrolled_notification: 'Notice: factor removed',
 };
 
 /** What a message is about: `magic_link` → `Sign-in link`. */
