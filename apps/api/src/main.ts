@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { chmodSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readSettings, SettingError, standsInForPostgrest, type Settings } from '@mainstay/config';
+import { readSettings, SettingError, standsInForPostgrest, unknownSettings, type Settings } from '@mainstay/config';
 import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
 import { startTracing } from '@mainstay/telemetry';
@@ -33,6 +33,8 @@ try {
 async function start(): Promise<void> {
   await goAhead();
   const settings = readSettings(readEnvironment(process.env), ...configFile(process.argv[2]));
+  // Where the supervisor starts it, the supervisor has said so.
+  if (process.send === undefined) for (const note of unknownSettings(process.env)) console.warn(note);
   await startTracing(settings.otel, { serviceName: 'mainstay-api', version });
   const isAlone = standsInForPostgrest(settings);
   if (!isAlone && settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the api alone needs a database; `npm start` brings one.');
