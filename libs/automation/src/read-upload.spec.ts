@@ -1,6 +1,7 @@
-import { PassThrough, Readable } from 'node:stream';
+import { PassThrough, Readable, Transform } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { jest } from '@jest/globals';
 import { readUpload } from './read-upload.ts';
 
 const quick = { graceSeconds: 0.1, bytesPerSecond: 1000 };
@@ -23,6 +24,23 @@ describe('an upload', () => {
   it('is read whole, packed or not', async () => {
     expect(await textOf(readUpload(Readable.from([Buffer.from('a,b\n'), Buffer.from('1,2\n')]), false))).toBe('a,b\n1,2\n');
     expect(await textOf(readUpload(Readable.from([gzipSync('a,b\n1,2\n')]), true))).toBe('a,b\n1,2\n');
+  });
+
+  it('that is packed may wait for room as often as it likes', async () => {
+    const text = Array.from({ length: 300_000 }, (_, i) => `${i},${Math.sqrt(i)}\n`).join('');
+    const packed = gzipSync(text);
+    const pieces = Array.from({ length: Math.ceil(packed.length / 20_000) }, (_, i) => packed.subarray(i * 20_000, (i + 1) * 20_000));
+    const waits = jest.spyOn(Transform.prototype, 'once');
+    try {
+      let listeners = 0;
+      for await (const _ of readUpload(Readable.from(pieces), true)) {
+        for (const stream of waits.mock.contexts as Transform[]) listeners = Math.max(listeners, stream.listenerCount('close'));
+      }
+      expect(waits.mock.calls.filter(([event]) => event === 'drain').length).toBeGreaterThan(20);
+      expect(listeners).toBeLessThan(5);
+    } finally {
+      waits.mockRestore();
+    }
   });
 
   it('may take far longer than the grace while it moves', async () => {

@@ -73,7 +73,7 @@ async function* unpack(packed: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8
 async function feed(packed: AsyncGenerator<Uint8Array>, gunzip: Transform): Promise<void> {
   try {
     for await (const bytes of packed) {
-      if (!gunzip.write(bytes)) await roomIn(gunzip);
+      if (!gunzip.destroyed && !gunzip.write(bytes)) await roomIn(gunzip);
       if (gunzip.destroyed) return;
     }
     gunzip.end();
@@ -84,7 +84,12 @@ async function feed(packed: AsyncGenerator<Uint8Array>, gunzip: Transform): Prom
 
 function roomIn(gunzip: Transform): Promise<void> {
   return new Promise((resolve) => {
-    gunzip.once('drain', resolve).once('close', resolve);
+    // Whichever comes, neither may stay: a large file waits for room thousands of times.
+    const goOn = (): void => {
+      gunzip.off('drain', goOn).off('close', goOn);
+      resolve();
+    };
+    gunzip.once('drain', goOn).once('close', goOn);
   });
 }
 
