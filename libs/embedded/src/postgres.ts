@@ -224,7 +224,8 @@ function untilReady(child: ChildProcess, onLog: (line: string) => void): Promise
       }
     });
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`PostgreSQL did not start (exit ${code}): ${said.slice(-5).join(' | ')}`)));
+    // Not 'exit', which may come before the last of what it said.
+    child.once('close', (code) => reject(new Error(`PostgreSQL did not start (exit ${code}): ${said.slice(-5).join(' | ')}`)));
   });
 }
 
