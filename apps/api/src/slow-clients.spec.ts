@@ -42,6 +42,14 @@ function open(send: string, options: { isDeaf?: boolean } = {}): { socket: Socke
 const post = (headers: string, body = '') => `POST /rest/v1/things HTTP/1.1\r\nHost: a\r\n${headers}\r\n${body}`;
 
 it('1,000 slow clients are cut, and a good one does not feel them', async () => {
+  const askSmall = async (): Promise<number> => {
+    const asked = performance.now();
+    expect(await (await fetch(`http://127.0.0.1:${port}/small`)).text()).toBe('ok');
+    return performance.now() - asked;
+  };
+  const slowest = (times: number[]): number => times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)]!;
+  const alone: number[] = [];
+  for (let i = 0; i < 100; i += 1) alone.push(await askSmall());
   const slow = Array.from({ length: 250 }, () => [
     open(''),
     open('GET /small HTTP/1.1\r\nHost: a\r\nX-Slow: '),
@@ -56,13 +64,12 @@ it('1,000 slow clients are cut, and a good one does not feel them', async () => 
   void cut.then(() => (isCut = true));
   const times: number[] = [];
   while (!isCut) {
-    const asked = performance.now();
-    expect(await (await fetch(`http://127.0.0.1:${port}/small`)).text()).toBe('ok');
-    times.push(performance.now() - asked);
+    times.push(await askSmall());
     await sleep(10);
   }
   clearInterval(drip);
-  expect(times.sort((a, b) => a - b)[Math.floor(times.length * 0.99)]).toBeLessThan(500);
+  // A machine that is busy with other specs lets it wait without them, too.
+  expect(slowest(times)).toBeLessThan(500 + 10 * slowest(alone));
   expect(bodies).toEqual([]);
 }, 30_000);
 
