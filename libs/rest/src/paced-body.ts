@@ -8,8 +8,8 @@ export class StoodStill extends Error {
   }
 }
 
-/** So much is made before the reader has asked for it. */
-const aheadBytes = 32 * 1024;
+/** So much is made before the reader has asked for it, where nothing else is said. */
+const fewBytes = 32 * 1024;
 
 /**
  * A body that is made as fast as it is read: whoever makes it waits while enough lies ready, so a slow reader slows its maker
@@ -19,7 +19,10 @@ export class PacedBody extends Readable {
   private readonly gone = new AbortController();
   private readOn: (() => void) | null = null;
 
-  constructor(private readonly stillSeconds: number) {
+  constructor(
+    private readonly stillSeconds: number,
+    aheadBytes = fewBytes,
+  ) {
     super({ highWaterMark: aheadBytes });
   }
 

@@ -33,6 +33,8 @@ export interface OpenedExport {
 
 /** A body of up to so many bytes is sent whole, with its length; and a fault within it is still an answer. */
 const wholeBytes = 64 * 1024;
+/** Several pieces of what PostgreSQL sends: with less, it and the reader would wait for each other. */
+const aheadBytes = 256 * 1024;
 
 /**
  * Sends exports at once, as fast as they are read: in a transaction as the caller, on connections of their own, so that ordinary
@@ -51,7 +53,7 @@ export class ExportStreams {
   /** Answers once the first bytes are there. @throws as long as nothing was sent: a Fault, or what the database says of itself */
   async open(work: ExportStreamWork, caller: Caller, { signal }: RunTerms = {}): Promise<OpenedExport> {
     const leave = this.enter(caller);
-    const body = new PacedBody(this.terms.stillSeconds);
+    const body = new PacedBody(this.terms.stillSeconds, aheadBytes);
     // Nobody may be listening any more, and what went wrong is known here.
     body.on('error', () => {});
     const expiry = new AbortController();
