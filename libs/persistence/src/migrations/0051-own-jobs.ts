@@ -233,8 +233,15 @@ export const ownJobs: HouseMigration = {
               where n.nspname = in_schema and p.proname = in_name and p.proargnames[parameter.place::int] = given.key having count(distinct parameter.type) = 1
             ) as takes on true
             join pg_catalog.pg_type t on t.oid = takes.type left join pg_catalog.pg_type element on element.oid = t.typelem and t.typcategory = 'A'
-            where coalesce(element.typtype, t.typtype) = 'e'
-              or (coalesce(element.typtype, t.typtype) = 'b' and coalesce(element.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace)
+            where (coalesce(element.typtype, t.typtype) = 'e'
+                or (coalesce(element.typtype, t.typtype) = 'b' and coalesce(element.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace))
+              -- What is plain to see need not be tried: each try is a subtransaction.
+              and not case
+                when t.oid in ('text'::regtype, 'varchar'::regtype, 'json'::regtype, 'jsonb'::regtype) then true
+                when t.oid in ('integer'::regtype, 'bigint'::regtype, 'numeric'::regtype, 'float8'::regtype) then given.value::text ~ '^-?[0-9]{1,9}$'
+                when t.oid = 'boolean'::regtype then jsonb_typeof(given.value) = 'boolean'
+                when t.oid = 'uuid'::regtype then given.value::text ~ '^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$'
+                else false end
           loop
             begin
               execute format('select from pg_catalog.jsonb_to_record($1) as given (%I %s)', argument.key, argument.type) using jsonb_build_object(argument.key, argument.value);
