@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { chmodSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readSettings, SettingError, standsInForPostgrest, unknownSettings, type Settings } from '@mainstay/config';
+import { closest } from '@mainstay/domain';
 import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
 import { startTracing } from '@mainstay/telemetry';
@@ -34,7 +35,7 @@ async function start(): Promise<void> {
   await goAhead();
   const settings = readSettings(readEnvironment(process.env), ...configFile(process.argv[2]));
   // Where the supervisor starts it, the supervisor has said so.
-  if (process.send === undefined) for (const note of unknownSettings(process.env)) console.warn(note);
+  if (process.send === undefined) for (const note of unknownSettings(process.env, closest)) console.warn(note);
   await startTracing(settings.otel, { serviceName: 'mainstay-api', version });
   const isAlone = standsInForPostgrest(settings);
   if (!isAlone && settings.databaseUrl === null) throw new SettingError('DATABASE_URL is not set: the api alone needs a database; `npm start` brings one.');

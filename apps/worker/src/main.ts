@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { readSettings, SettingError, unknownSettings } from '@mainstay/config';
+import { closest } from '@mainstay/domain';
 import { goAhead } from '@mainstay/embedded';
 import { prepareDatabase } from '@mainstay/persistence';
 import { startTracing, tracing } from '@mainstay/telemetry';
@@ -30,7 +31,7 @@ async function start(): Promise<void> {
   await startTracing(settings.otel, { serviceName: 'mainstay-worker', version });
   const log = makeLog(settings.logLevel);
   surviveBull(log);
-  if (process.send === undefined) for (const note of unknownSettings(process.env)) log.warn({ note }, 'settings');
+  if (process.send === undefined) for (const note of unknownSettings(process.env, closest)) log.warn({ note }, 'settings');
   for (const note of await prepareDatabase(settings)) log.warn({ note }, 'database prepared');
   const app = await NestFactory.createApplicationContext(WorkerModule.with(settings, log), { logger: new NestLog(log), abortOnError: false });
   const worker = app.get(Worker);

@@ -1,3 +1,4 @@
+import { closest } from '@mainstay/domain';
 import { unknownSettings } from './unknown-settings.ts';
 
 describe('what looks like a setting and is none', () => {
@@ -12,6 +13,6 @@ describe('what looks like a setting and is none', () => {
       ['GOTRUE_API_HOST, GOTRUE_API_PORT, GOTRUE_DB_DRIVER, GOTRUE_JWT_ADMIN_ROLES, GOTRUE_JWT_DEFAULT_GROUP_NAME, PGRST_DB_USE_LEGACY_GUCS: no settings, they have no effect here.']],
     [{ PATH: '/bin', POSTGRES_DB: 'x', SUPABASE_ACCESS_TOKEN: 'x', MAINSTAYS: '1', GOTRUE_EXTERNAL_ACME_ENABLED: 'true', PGRST_APP_SETTINGS_color: 'blue', OTEL_NOPE: '1', PORT: '1', GOTRUE_SITE_URL: 'http://a.test', MAINSTAY_WAITS: '1' }, []],
   ])('%j', (environment, sentences) => {
-    expect(unknownSettings(environment)).toEqual(sentences);
+    expect(unknownSettings(environment, closest)).toEqual(sentences);
   });
 });

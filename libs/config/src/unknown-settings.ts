@@ -1,5 +1,6 @@
-import { closest } from '@mainstay/domain';
 import { settings } from './settings.ts';
+
+type Closest = (name: string, candidates: Iterable<string>) => string | null;
 
 /** Names that begin so are ours to read: our own, and those of what Mainstay takes the place of. */
 const prefixes = ['MAINSTAY_', 'GOTRUE_', 'PGRST_'];
@@ -10,8 +11,9 @@ const ofTools = ['MAINSTAY_API', 'MAINSTAY_BROWSER', 'MAINSTAY_TEST_SETTINGS', '
 /**
  * What in an environment looks like a setting and is none: a sentence for each that is near to one, and one for all the others,
  * which may be right for the server that the environment was written for. Values are not told.
+ * @param closest that of the domain; it is handed in, since tools read these settings without a compiler, and the domain has decorators
  */
-export function unknownSettings(environment: Readonly<Record<string, string | undefined>>): string[] {
+export function unknownSettings(environment: Readonly<Record<string, string | undefined>>, closest: Closest): string[] {
   const rows = Object.values(settings);
   const names = rows.flatMap((row) => [row.name, ...row.synonyms]);
   const known = new Set([...names, ...ofTools]);
@@ -19,7 +21,7 @@ export function unknownSettings(environment: Readonly<Record<string, string | un
   const unknown = Object.keys(environment).filter((name) => prefixes.some((prefix) => name.startsWith(prefix)) && !known.has(name) && !families.some((beginning) => name.startsWith(beginning))).sort();
   const [near, far] = [new Map<string, string>(), [] as string[]];
   for (const name of unknown) {
-    const meant = nearest(name, names);
+    const meant = nearest(name, names, closest);
     if (meant === null) far.push(name);
     else near.set(name, meant);
   }
@@ -27,7 +29,7 @@ export function unknownSettings(environment: Readonly<Record<string, string | un
 }
 
 /** Compared without what many names begin with, which would make all of them alike; another beginning may have been meant. */
-function nearest(name: string, names: readonly string[]): string | null {
+function nearest(name: string, names: readonly string[], closest: Closest): string | null {
   const [prefix = '', rest] = [prefixes.find((each) => name.startsWith(each)), name.replace(/^[A-Z]+_/, '')];
   const alike = names.filter((each) => each.startsWith(prefix) && !each.endsWith('*'));
   const meant = closest(rest, alike.map((each) => each.slice(prefix.length)));
