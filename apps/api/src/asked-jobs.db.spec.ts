@@ -30,6 +30,7 @@ beforeAll(async () => {
     providers: [SurfaceFilter, { provide: JobsService, useValue: new JobsService(database) }, { provide: QueuesService, useValue: new QueuesService(database) }],
   }).compile();
   app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
+  app.useGlobalFilters(app.get(SurfaceFilter));
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   await test.admin.transaction({ role: 'postgres', settings: {} }, (tx) =>
@@ -97,7 +98,7 @@ describe('asking for a job', () => {
     [{ function: 'greet', arguments: { name: 'x' }, after: ['1'] }, 400, 'job_not_valid', /"after" must be a list of ids/],
     [{ function: 'greet', arguments: { name: 'x' }, after: [randomUUID()] }, 400, 'job_not_valid', /there is no job/],
     [{ function: 'greet', arguments: { name: 'x' }, key: 'k'.repeat(256) }, 400, 'job_not_valid', /key must have 1 to 255 characters/],
-    [{ function: 'greet', arguments: { name: 'a\u0000b' } }, 400, 'job_not_valid', /./],
+    [{ function: 'greet', arguments: { name: 'a\u0000b' } }, 400, 'text_not_storable', /PostgreSQL cannot keep/],
   ])('%j is refused', async (body, status, code, message) => {
     expect(await ask('anna', 'POST', '/jobs/v1', body)).toMatchObject({ status, body: { code, message: expect.stringMatching(message) } });
   });
@@ -196,6 +197,10 @@ describe('queues', () => {
     ['letters', { rate_limit: { count: 1.5, per_seconds: 1 } }, /"rate_limit.count" must be a whole number/],
   ])('%s with %j is refused', async (name, body, message) => {
     expect(await ask('service', 'PUT', `/queues/v1/${name}`, body)).toMatchObject({ status: 400, body: { code: expect.stringMatching(/queue_not_valid/), message: expect.stringMatching(message) } });
+  });
+
+  it.each(['GET', 'DELETE'] as const)('%s of a name with NUL is refused before it is looked up', async (method) => {
+    expect(await ask('service', method as 'GET', '/queues/v1/a%00')).toMatchObject({ status: 400, body: { code: 'text_not_storable' } });
   });
 });
 

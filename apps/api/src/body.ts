@@ -5,6 +5,8 @@ import type { Readable } from 'node:stream';
 import { edgeFault } from './edge-faults.ts';
 import { watchPace } from './slow-clients.ts';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 type BodyTerms = Pick<Settings, 'maxBodyBytes' | 'bodyTimeoutSeconds'>;
 
 /**
@@ -24,7 +26,7 @@ export function takeBodies(server: FastifyInstance, terms: BodyTerms): void {
       return;
     }
     readBytes(request, payload, terms).then(
-      (bytes) => (/^\/(?:rest|batch)\//.test(request.url) ? done(null, bytes) : isForm(request) ? done(null, parseForm(bytes)) : parseJson(bytes, done)),
+      (bytes) => (/^\/(?:rest|batch)\//.test(request.url) ? done(null, bytes) : isForm(request) ? done(null, parseForm(bytes)) : parseJson(bytes, request.url.startsWith('/auth/') ? done : storable(done))),
       (error: Error) => done(error),
     );
   });
@@ -45,12 +47,37 @@ function parseForm(bytes: Buffer): Record<string, string> {
   return Object.fromEntries([...form].filter(([name]) => form.getAll(name).length === 1));
 }
 
+type Done = (error: Error | null, body?: unknown) => void;
+
+/**
+ * What PostgreSQL cannot keep as it is, is refused before a surface sees it: NUL not at all, and half of a surrogate pair only as
+ * another letter. `/auth/v1` looks for it itself, in the words of its protocol.
+ */
+function storable(done: Done): Done {
+  return (error, body) => {
+    const place = error === null ? unstorablePlace(body, '') : null;
+    done(place === null ? error : edgeFault('text_not_storable', { details: place === '' ? null : place }), body);
+  };
+}
+
+function unstorablePlace(value: unknown, place: string, depth = 0): string | null {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? place : null;
+  // Deeper ones meet the limits of their surface.
+  if (typeof value !== 'object' || value === null || depth > 100) return null;
+  for (const [key, item] of Object.entries(value)) {
+    const found = unstorablePlace(key, place === '' ? 'a key' : `a key of ${place}`) ?? unstorablePlace(item, place === '' ? key : `${place}.${key}`, depth + 1);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
 function parseJson(bytes: Buffer, done: (error: Error | null, body?: unknown) => void): void {
   if (bytes.length === 0) return done(null, undefined);
   try {
-    done(null, JSON.parse(bytes.toString('utf8')));
+    // Bytes that are no UTF-8 would be read as other letters, and kept so.
+    done(null, JSON.parse(utf8.decode(bytes)));
   } catch (error) {
-    done(edgeFault('body_not_json', { details: (error as Error).message, cause: error }));
+    done(edgeFault('body_not_json', { details: error instanceof TypeError ? 'It is not valid UTF-8' : (error as Error).message, cause: error }));
   }
 }
 

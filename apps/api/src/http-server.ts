@@ -13,6 +13,9 @@ import { traceRequests } from './trace-requests.ts';
 /** Under this name a server holds what it counts of its requests. */
 export const figuresOfServer = Symbol('figures');
 
+/** Surfaces of ours that look their path and query up in the database as they come. The data API and exports have words of their own. */
+const ownSurface = /^\/(jobs|queues|queue-figures|schedules|webhooks)\/v1/;
+
 /** Fastify with the limits that slow, endless and crowding clients meet. */
 export function makeHttpServer(settings: Settings, live = new LiveSettings(settings)): FastifyAdapter {
   const rewriteUrl = leadToMount(settings);
@@ -44,6 +47,9 @@ export function makeHttpServer(settings: Settings, live = new LiveSettings(setti
   else allowCrossOrigin(server, live);
   server.addHook('onRequest', (request, _reply, done) => {
     done(request.url.length > settings.maxRequestLineBytes ? edgeFault('request_line_too_long', { details: `${request.url.length} bytes` }) : undefined);
+  });
+  server.addHook('onRequest', (request, _reply, done) => {
+    done(ownSurface.test(request.url) && /%00/.test(request.url) ? edgeFault('text_not_storable', { details: 'the path or the query' }) : undefined);
   });
   takeBodies(server, settings);
   server.server.maxConnections = settings.maxConnections;

@@ -29,6 +29,7 @@ beforeAll(async () => {
     providers: [SurfaceFilter, { provide: SchedulesService, useValue: new SchedulesService(test.as('mainstay_api', 10)) }],
   }).compile();
   app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
+  app.useGlobalFilters(app.get(SurfaceFilter));
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
   await test.admin.rows('create function public.tick(n integer default 1) returns integer language sql as $$ select n $$; create function public.hidden() returns void language sql as $$ select $$; revoke execute on function public.hidden() from public, anon, authenticated, service_role');
@@ -173,6 +174,12 @@ describe('what is no schedule', () => {
   it.each<[string, Who, object, number, object]>([
     ['a wrong field', 'anna', { cron: '0 25 * * *' }, 422, { message: '"0 25 * * *" is no schedule: "25" is no hour (0 to 23)', details: { field: 'cron', at: 3 } }],
     ['no cron', 'anna', { cron: undefined }, 422, { message: '"" is no schedule: it is empty' }],
+    ['null for a cron', 'anna', { cron: null }, 422, { message: '"" is no schedule: it is empty' }],
+    ['null for a name', 'anna', { name: null }, 422, { message: '"name" is missing' }],
+    ['NUL in a name', 'anna', { name: 'a\0b' }, 400, { code: 'text_not_storable', details: 'name' }],
+    ['half a letter in a name', 'anna', { name: 'a\ud800' }, 400, { code: 'text_not_storable', details: 'name' }],
+    ['NUL in an argument’s name', 'anna', { arguments: { 'a\0': 1 } }, 400, { code: 'text_not_storable', details: 'a key of arguments' }],
+    ['a header that ends the line', 'service', { function: undefined, url: 'https://example.com/', headers: { a: 'x\r\ny: z' } }, 422, { message: expect.stringContaining('has a line break'), details: { field: 'headers' } }],
     ['a zone that is none', 'anna', { time_zone: 'Mars/Olympus' }, 422, { message: 'time zone "Mars/Olympus" is not known' }],
     ['no name', 'anna', { name: undefined }, 422, { message: '"name" is missing' }],
     ['no target', 'anna', { function: undefined }, 422, { message: 'A schedule needs exactly one of "function", "sql" and "url"' }],
@@ -189,6 +196,17 @@ describe('what is no schedule', () => {
     ['a queue that is none', 'anna', { queue: 'nowhere' }, 422, { message: 'there is no queue nowhere' }],
   ])('%s', async (_, who, more, status, body) => {
     expect(await ask(who, 'POST', '/schedules/v1', { ...nightly, ...more })).toMatchObject({ status, body: { code: 'schedule_not_valid', ...body } });
+    expect((await ask('service', 'GET', '/schedules/v1')).body).toEqual([]);
+  });
+
+  it.each<[object, number, string]>([[{ name: null }, 422, 'schedule_not_valid'], [{ cron: null }, 422, 'schedule_not_valid'], [{ cron: 'a\0' }, 400, 'text_not_storable']])('a change by %j changes nothing', async (change, status, code) => {
+    const { id } = await make('anna');
+    expect(await ask('anna', 'PATCH', `/schedules/v1/${id}`, change)).toMatchObject({ status, body: { code } });
+    expect((await ask('anna', 'GET', `/schedules/v1/${id}`)).body).toMatchObject({ name: 'nightly', cron: nightly.cron });
+  });
+
+  it.each([['name=%00', 'text_not_storable'], ['name=a&name=b', 'schedule_filter_not_valid'], ['state=paused&state=active', 'schedule_filter_not_valid']])('a list by %s is refused', async (query, code) => {
+    expect(await ask('anna', 'GET', `/schedules/v1?${query}`)).toMatchObject({ status: 400, body: { code } });
   });
 
   it('an account has a hundred schedules and no more', async () => {

@@ -30,6 +30,7 @@ beforeAll(async () => {
     providers: [SurfaceFilter, { provide: WebhooksService, useValue: new WebhooksService(test.as('mainstay_api', 10), settings, makeOutward(settings)) }],
   }).compile();
   app = module.createNestApplication<NestFastifyApplication>(makeHttpServer(settings), { bodyParser: false, logger: false });
+  app.useGlobalFilters(app.get(SurfaceFilter));
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
 });
@@ -124,8 +125,23 @@ describe('deliveries', () => {
     expect(JSON.parse((body as { body: string }).body)).toMatchObject({ type: 'public.orders.delete', data: { operation: 'delete', record: null, old_record: { status: 'new' } } });
   });
 
-  it.each(['state=lost', 'limit=0', 'limit=x', 'before=1', 'since=yesterday', 'endpoint=1', 'event=a%00b'])('%s is refused', async (query) => {
+  it.each(['state=lost', 'limit=0', 'limit=x', 'before=1', 'since=yesterday', 'endpoint=1'])('%s is refused', async (query) => {
     expect(await ask('service', 'GET', `deliveries?${query}`)).toMatchObject({ status: 400, body: { code: 'webhook_filter_not_valid' } });
+  });
+
+  it.each<[string, object, string]>([
+    ['a name of a header that is none', { headers: { 'a b': 'x' } }, 'endpoint_not_valid'],
+    ['a header of the connection', { headers: { Host: 'inner' } }, 'endpoint_not_valid'],
+    ['a header that ends the line', { headers: { a: 'x\r\ny: z' } }, 'endpoint_not_valid'],
+    ['NUL in a header', { headers: { a: '\0' } }, 'text_not_storable'],
+    ['half a letter', { description: '\ud800' }, 'text_not_storable'],
+    ['this machine by its name', { url: 'http://localhost/' }, 'endpoint_url_refused'],
+  ])('an endpoint with %s is refused', async (_, more, code) => {
+    expect(await ask('service', 'POST', 'endpoints', { url: 'https://example.com/hook', events: ['job.dead'], ...more })).toMatchObject({ status: 400, body: { code } });
+  });
+
+  it('a path with NUL is refused', async () => {
+    expect(await ask('service', 'GET', 'deliveries?event=a%00b')).toMatchObject({ status: 400, body: { code: 'text_not_storable' } });
   });
 });
 

@@ -80,6 +80,16 @@ afterAll(async () => {
   await test.close();
 });
 
+describe('what cannot be changed', () => {
+  it.each([
+    ['delete from mainstay.jobs', '42501'], ['insert into mainstay.requests (id) values (gen_random_uuid())', '42501'], ['delete from mainstay.requests', '42501'], ['update mainstay.exports set state = $$done$$', '42501'],
+    ['delete from mainstay.exports', '42501'], ['insert into mainstay.schedule_runs (id) values (1)', '42501'], ['update mainstay.schedule_runs set state = $$done$$', '42501'], ['delete from mainstay.schedule_runs', '42501'],
+    ['select mainstay.cancel(gen_random_uuid())', 'PT404'], ['select mainstay.unschedule($$nope$$)', 'PT404'], ['select mainstay.run_schedule($$nope$$)', 'PT404'], ['select mainstay.pause_schedule($$nope$$)', 'PT404'],
+  ])('%s is refused with %s, which is no error of the server', async (statement, code) => {
+    await expect(callers.transaction(as(ada), (tx) => tx.rows(statement))).rejects.toMatchObject({ code });
+  });
+});
+
 describe('a job of one’s own', () => {
   it('is a function that runs after the commit, as who asked, and what it returns is kept', async () => {
     const job = await ended(await enqueue(as(ada), 'mark', { what: 'hello', times: 2 }));
@@ -175,7 +185,7 @@ describe('whoever enqueues', () => {
     const [found] = await admin.rows<{ id: string }>(`select id from mainstay_internal.jobs where payload ->> 'name' = 'hidden'`);
     expect(await ended(found!.id)).toMatchObject({ state: 'done', role: 'postgres', owner: 'service_role', result: 1, claims: { sub: ada } });
     expect((await seen(as(ada))).map(({ id }) => id)).not.toContain(found!.id);
-    await expect(callers.transaction(as(ada), (tx) => tx.rows('select mainstay.cancel($1)', [found!.id]))).rejects.toMatchObject({ code: 'P0002' });
+    await expect(callers.transaction(as(ada), (tx) => tx.rows('select mainstay.cancel($1)', [found!.id]))).rejects.toMatchObject({ code: 'PT404' });
   });
 
   it('as postgres has it run by a login of its own', async () => {
@@ -341,7 +351,7 @@ describe('the view', () => {
     const done = await enqueue(as(ada), 'nothing', {});
     await ended(done);
     await expect(callers.transaction(as(ada), (tx) => tx.rows('select mainstay.retry($1)', [done]))).rejects.toMatchObject({ message: expect.stringMatching(/is done: only what is dead/) });
-    await expect(callers.transaction(as(bob), (tx) => tx.rows('select mainstay.retry($1)', [id]))).rejects.toMatchObject({ code: 'P0002' });
+    await expect(callers.transaction(as(bob), (tx) => tx.rows('select mainstay.retry($1)', [id]))).rejects.toMatchObject({ code: 'PT404' });
   });
 });
 

@@ -71,6 +71,7 @@ export class Outward {
   check(url: string): void {
     const target = parseTarget(url);
     if (target.isAddress) this.judge(target, [target.host]);
+    else if (this.isLocalhost(target)) this.judgeLocalhost(target);
     else this.refusePort(target, false);
   }
 
@@ -80,8 +81,7 @@ export class Outward {
 
   private async checkedAddresses(target: Target, deadline: Deadline): Promise<readonly string[]> {
     if (target.isAddress) return this.judge(target, [target.host]);
-    // Every name below localhost is this machine, whatever a name server says.
-    if (/(^|\.)localhost$/.test(target.host) && !this.allowed.hasName(target.host, target.port)) return this.judgeLocalhost(target);
+    if (this.isLocalhost(target)) return this.judgeLocalhost(target);
     this.refusePort(target, true);
     const found = await deadline.within(this.lookUp(target.host).catch((cause: NodeJS.ErrnoException) => {
       throw new OutwardRefusal('name_not_resolved', `The name ${target.host} is not known (${cause.code ?? cause.message})`, null, cause);
@@ -97,6 +97,11 @@ export class Outward {
     const isInner = (address: string): boolean => isTrusted || this.allowed.hasAddress(address, target.port);
     if (!found.every(isInner)) this.refusePort(target, false);
     return found.map(canonicalAddress).slice(0, mostAddresses);
+  }
+
+  /** Every name below localhost is this machine, whatever a name server says; one that is allowed by name is looked up like others. */
+  private isLocalhost({ host, port }: Target): boolean {
+    return /(^|\.)localhost$/.test(host) && !this.allowed.hasName(host, port);
   }
 
   /** Here one allowed address is enough: which one a local server listens on is an accident. */

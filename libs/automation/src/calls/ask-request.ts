@@ -1,5 +1,5 @@
 import { isService, type Caller, type Fault } from '@mainstay/domain';
-import { OutwardRefusal, type Outward } from '@mainstay/outward';
+import { checkSentHeaders, OutwardRefusal, type Outward } from '@mainstay/outward';
 import { actingAs, enqueueRequest, isDatabaseError, type AskedRequest, type Transaction } from '@mainstay/persistence';
 import { parseCall } from '../parse-job.ts';
 import { requestFault } from './request-faults.ts';
@@ -15,7 +15,7 @@ export function askForRequestBy(outward: Pick<Outward, 'check'>): (tx: Transacti
   return async (tx, caller, body, trace) => {
     if (!isService(caller)) throw requestFault('request_needs_service_key', { hint: 'A function of yours that is SECURITY DEFINER may call mainstay.enqueue_http for its users.' });
     const asked = parseRequest(body);
-    refuse(outward, asked.url);
+    refuse(outward, asked);
     return enqueueRequest(tx, asked, actingAs(caller), trace).catch((error: unknown) => {
       throw refusalOf(error) ?? error;
     });
@@ -46,9 +46,11 @@ function wrong(field: string, what: string): Fault {
   return requestFault('request_not_valid', { message: `"${field}" must be ${what}` });
 }
 
-function refuse(outward: Pick<Outward, 'check'>, url: string): void {
+function refuse(outward: Pick<Outward, 'check'>, { url, headers }: AskedRequest): void {
   try {
     outward.check(url);
+    // A value that is no text is refused by the database, in its own words.
+    checkSentHeaders(Object.fromEntries(Object.entries(headers ?? {}).filter((entry): entry is [string, string] => typeof entry[1] === 'string')));
   } catch (error) {
     if (!(error instanceof OutwardRefusal)) throw error;
     throw requestFault('request_not_valid', { message: error.message, details: { reason: error.code }, hint: error.hint, cause: error });

@@ -17,6 +17,7 @@ describe('a preview', () => {
     [{}, /^"" is no schedule: /],
     [{ cron: '@daily', time_zone: 'Mars/Base' }, /^There is no time zone "Mars\/Base"$/],
     [{ cron: '@daily', count: '0' }, /^"count" must be a whole number from 1 to 50, not "0"$/],
+    [{ cron: ['@daily', 'x'] as never }, /^"cron" is given twice$/],
   ])('of %j is refused', (query, sentence) => {
     expect(() => previewRuns(query, now)).toThrow(sentence);
   });

@@ -1,6 +1,7 @@
 import { nextRuns } from './next-runs.ts';
 import { CronRefusal } from './parse-cron.ts';
 import { scheduleFault } from './schedule-faults.ts';
+import { refuseLists } from './schedules.service.ts';
 
 /** When a schedule would run, as it stands in a query. */
 export interface PreviewQuery {
@@ -13,7 +14,9 @@ const usual = 5;
 const most = 50;
 
 /** The next runs of an expression that nobody has made a schedule of yet. @throws Fault that says what is wrong, and where */
-export function previewRuns({ cron = '', time_zone: timeZone = 'UTC', count }: PreviewQuery, now: Date): { readonly next_runs: readonly Date[] } {
+export function previewRuns(query: PreviewQuery, now: Date): { readonly next_runs: readonly Date[] } {
+  refuseLists(query);
+  const { cron = '', time_zone: timeZone = 'UTC', count } = query;
   const wanted = count === undefined ? usual : Number(count);
   if (!(Number.isInteger(wanted) && wanted >= 1 && wanted <= most)) throw scheduleFault('schedule_filter_not_valid', { message: `"count" must be a whole number from 1 to ${most}, not "${count}"` });
   try {

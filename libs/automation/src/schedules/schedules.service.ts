@@ -1,3 +1,4 @@
+import { checkSentHeaders, OutwardRefusal } from '@mainstay/outward';
 import { isService, ownerOf, type Caller, type Claims } from '@mainstay/domain';
 import {
   deleteSchedule, findRun, findSchedule, hasSchedule, isDatabaseError, listRuns, listSchedules, ownSessionOf, putSchedule, runScheduleNow, withIdempotency,
@@ -31,6 +32,7 @@ export class SchedulesService {
   }
 
   runs(caller: Caller, id: string, query: ScheduleQuery): Promise<ScheduleRun[]> {
+    refuseLists(query);
     const { state, before } = query;
     if (state !== undefined && !runStates.includes(state)) throw scheduleFault('schedule_filter_not_valid', { message: `"${state}" is no state of a run`, hint: `States: ${runStates.join(', ')}` });
     if (before !== undefined && !/^\d{1,18}$/.test(before)) throw scheduleFault('schedule_filter_not_valid', { message: `"before" must be the id of a run, not "${before}"` });
@@ -153,9 +155,9 @@ function draftOf(body: unknown, known: ScheduleDraft): ScheduleDraft {
   const kept = hasTarget ? { function: null, arguments: null, sql: null, url: null, method: null, headers: null, body: null } : {};
   const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
   const draft = { ...pick(known), ...kept, ...given } as ScheduleDraft;
-  if (draft.name.trim() === '') throw notValid('"name" is missing');
+  if ((draft.name ?? '').trim() === '') throw notValid('"name" is missing');
   if (targets.filter((name) => draft[name] !== null).length !== 1) throw notValid('A schedule needs exactly one of "function", "sql" and "url"');
-  checkCron(draft.cron);
+  checkCron(draft.cron ?? '');
   return { ...draft, missed: draft.missed ?? blank.missed, overlap: draft.overlap ?? blank.overlap, time_zone: draft.time_zone ?? blank.time_zone, priority: draft.priority ?? 0 };
 }
 
@@ -167,6 +169,12 @@ function checkHeaders(headers: unknown): void {
   if (headers === undefined || headers === null) return;
   const isObject = typeof headers === 'object' && !Array.isArray(headers);
   if (!isObject || !Object.values(headers).every((value) => typeof value === 'string')) throw notValid('"headers" must be an object of texts');
+  try {
+    checkSentHeaders(headers as Record<string, string>);
+  } catch (error) {
+    if (!(error instanceof OutwardRefusal)) throw error;
+    throw notValid(error.message, { details: { field: 'headers' } });
+  }
 }
 
 function checkCron(cron: string): void {
@@ -211,6 +219,7 @@ const runStates: readonly string[] = ['waiting', 'queued', 'running', 'skipped',
 const choices = { kind: ['function', 'sql', 'url'], origin: ['own', 'pg_cron'], state: ['active', 'paused', 'troubled'] } as const;
 
 function parseFilters(query: ScheduleQuery): ScheduleFilters {
+  refuseLists(query);
   for (const [name, values] of Object.entries(choices)) {
     const said = query[name as keyof typeof choices];
     if (said !== undefined && !(values as readonly string[]).includes(said)) throw scheduleFault('schedule_filter_not_valid', { message: `"${name}" must be one of ${values.join(', ')}, not "${said}"` });
@@ -218,6 +227,11 @@ function parseFilters(query: ScheduleQuery): ScheduleFilters {
   if (query.before !== undefined && !isUuid(query.before)) throw scheduleFault('schedule_filter_not_valid', { message: `"before" must be the id of a schedule, not "${query.before}"` });
   const { name, kind, origin, state, before } = query;
   return Object.fromEntries(Object.entries({ name, kind, origin, state, before, limit: parseLimit(query.limit) }).filter(([, value]) => value !== undefined)) as unknown as ScheduleFilters;
+}
+
+/** A filter that is given twice comes as a list. @throws Fault `schedule_filter_not_valid` */
+export function refuseLists(query: object): void {
+  for (const [name, value] of Object.entries(query)) if (typeof value !== 'string') throw scheduleFault('schedule_filter_not_valid', { message: `"${name}" is given twice` });
 }
 
 function parseLimit(text: string | undefined): number {

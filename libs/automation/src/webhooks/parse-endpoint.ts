@@ -1,3 +1,4 @@
+import { checkSentHeaders, OutwardRefusal } from '@mainstay/outward';
 import { watchedOperations, type WatchedOperation } from '@mainstay/persistence';
 import { webhookFault } from './webhook-faults.ts';
 
@@ -100,6 +101,12 @@ function headersOf(value: unknown): Record<string, string> | undefined {
   for (const [name, text] of Object.entries(headers)) {
     if (typeof text !== 'string') throw notValid(`The header "${name}" must have a text as its value`);
     if (/^(webhook-|content-type$)/i.test(name)) throw notValid(`The header "${name}" is ours to send`);
+  }
+  try {
+    checkSentHeaders(headers as Record<string, string>);
+  } catch (error) {
+    if (!(error instanceof OutwardRefusal)) throw error;
+    throw notValid(error.message);
   }
   return Object.fromEntries(Object.entries(headers as Record<string, string>).map(([name, text]) => [name.toLowerCase(), text]));
 }

@@ -415,9 +415,9 @@ export const ownJobs: HouseMigration = {
             elsif new.state = 'queued' and mainstay_internal.retry_job(old.id) then
               return new;
             elsif new.state = 'cancelled' then
-              raise object_not_in_prerequisite_state using message = format('job %s has ended already: it is %s', old.id, old.state);
+              raise sqlstate 'PT409' using message = format('job %s has ended already: it is %s', old.id, old.state);
             elsif new.state = 'queued' then
-              raise object_not_in_prerequisite_state using message = format('job %s is %s: only what is dead, failed or cancelled can be sent again', old.id, old.state);
+              raise sqlstate 'PT409' using message = format('job %s is %s: only what is dead, failed or cancelled can be sent again', old.id, old.state);
             end if;
             raise invalid_parameter_value using message = 'the state of a job can be set to cancelled, or to queued to send it again';
           end
@@ -485,7 +485,7 @@ export const ownJobs: HouseMigration = {
         begin
           select jobs.state into was from mainstay.jobs where jobs.id = cancel.id;
           if not found then
-            raise no_data_found using message = format('there is no job %s of yours', cancel.id);
+            raise sqlstate 'PT404' using message = format('there is no job %s of yours', cancel.id);
           elsif was not in ('queued', 'running') then
             return false;
           end if;
@@ -500,7 +500,7 @@ export const ownJobs: HouseMigration = {
         begin
           update mainstay.jobs set state = 'queued' where jobs.id = retry.id;
           if not found then
-            raise no_data_found using message = format('there is no job %s of yours', retry.id);
+            raise sqlstate 'PT404' using message = format('there is no job %s of yours', retry.id);
           end if;
           return true;
         end

@@ -200,7 +200,7 @@ export const scheduleFunctions: HouseMigration = {
             elsif cardinality(parts) <> 2 then
               raise invalid_parameter_value using message = format('%s is no name of a function', quote_literal(new.function)), hint = 'Such as public.send_invoice.';
             elsif tg_op = 'UPDATE' and old.origin <> 'own' then
-              raise object_not_in_prerequisite_state using message = 'this schedule belongs to pg_cron', hint = 'Change it by cron.alter_job.';
+              raise sqlstate 'PT409' using message = 'this schedule belongs to pg_cron', hint = 'Change it by cron.alter_job.';
             elsif tg_op = 'UPDATE' and new.name <> old.name then
               raise invalid_parameter_value using message = 'the name of a schedule stays: make a new one';
             end if;
@@ -223,7 +223,7 @@ export const scheduleFunctions: HouseMigration = {
         language plpgsql volatile security definer set search_path = '' as $$
           begin
             if old.origin <> 'own' then
-              raise object_not_in_prerequisite_state using message = 'this schedule belongs to pg_cron', hint = 'End it by cron.unschedule.';
+              raise sqlstate 'PT409' using message = 'this schedule belongs to pg_cron', hint = 'End it by cron.unschedule.';
             end if;
             perform mainstay_internal.drop_schedule(old.id);
             return old;
@@ -275,7 +275,7 @@ export const scheduleFunctions: HouseMigration = {
         begin
           delete from mainstay.schedules where schedules.name = unschedule.name and is_own;
           if not found then
-            raise no_data_found using message = format('there is no schedule "%s" of yours', unschedule.name);
+            raise sqlstate 'PT404' using message = format('there is no schedule "%s" of yours', unschedule.name);
           end if;
           return true;
         end
@@ -286,7 +286,7 @@ export const scheduleFunctions: HouseMigration = {
         begin
           update mainstay.schedules set is_paused = true where schedules.name = pause_schedule.name and is_own;
           if not found then
-            raise no_data_found using message = format('there is no schedule "%s" of yours', pause_schedule.name);
+            raise sqlstate 'PT404' using message = format('there is no schedule "%s" of yours', pause_schedule.name);
           end if;
         end
       $$;
@@ -297,8 +297,15 @@ export const scheduleFunctions: HouseMigration = {
         begin
           update mainstay.schedules set is_paused = false where schedules.name = resume_schedule.name and is_own;
           if not found then
-            raise no_data_found using message = format('there is no schedule "%s" of yours', resume_schedule.name);
+            raise sqlstate 'PT404' using message = format('there is no schedule "%s" of yours', resume_schedule.name);
           end if;
+        end
+      $$;
+
+    create function mainstay_internal.no_schedule(name text) returns uuid
+      language plpgsql set search_path = '' as $$
+        begin
+          raise sqlstate 'PT404' using message = format('there is no schedule "%s" of yours', no_schedule.name);
         end
       $$;
 
@@ -306,16 +313,17 @@ export const scheduleFunctions: HouseMigration = {
     create function mainstay.run_schedule(name text) returns uuid
       language sql volatile
       begin atomic
-        select mainstay_internal.run_schedule(id) from mainstay.schedules where schedules.name = run_schedule.name and is_own;
+        select case when found.id is null then mainstay_internal.no_schedule(run_schedule.name) else mainstay_internal.run_schedule(found.id) end
+        from (values (1)) as one left join (select id from mainstay.schedules where schedules.name = run_schedule.name and is_own) as found on true;
       end;
 
-    revoke execute on function mainstay_internal.start_slot, mainstay_internal.start_waiting_slot, mainstay_internal.enqueue_slot, mainstay_internal.check_target, mainstay_internal.put_schedule,
+    revoke execute on function mainstay_internal.no_schedule, mainstay_internal.start_slot, mainstay_internal.start_waiting_slot, mainstay_internal.enqueue_slot, mainstay_internal.check_target, mainstay_internal.put_schedule,
       mainstay_internal.drop_schedule, mainstay_internal.run_schedule, mainstay.schedule, mainstay.schedule_sql, mainstay.schedule_http,
       mainstay.unschedule, mainstay.pause_schedule, mainstay.resume_schedule, mainstay.run_schedule from public;
     grant execute on function mainstay_internal.start_slot, mainstay_internal.start_waiting_slot to mainstay_worker;
     grant execute on function mainstay_internal.start_slot, mainstay_internal.put_schedule to mainstay_api;
     -- Out of the caller's reach by name; the functions and triggers of this page have it bound.
-    grant execute on function mainstay_internal.run_schedule to authenticated, service_role, postgres;
+    grant execute on function mainstay_internal.run_schedule, mainstay_internal.no_schedule to authenticated, service_role, postgres;
     grant execute on function mainstay.schedule, mainstay.schedule_sql, mainstay.schedule_http, mainstay.unschedule, mainstay.pause_schedule, mainstay.resume_schedule, mainstay.run_schedule
       to authenticated, service_role, postgres;
   `,

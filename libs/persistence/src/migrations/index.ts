@@ -31,7 +31,8 @@ import { exportFunctions } from './0067-export-functions.ts';
 import { figures } from './0068-figures.ts';
 import { roomFigures } from './0069-room-figures.ts';
 import { refreshTogether } from './0070-refresh-together.ts';
+import { readOnlyViews } from './0075-read-only-views.ts';
 import type { HouseMigration } from './house-migration.ts';
 
 /** Every step in the order of its number. */
-export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, customProviderTable, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, exportTables, exportFunctions, figures, roomFigures, refreshTogether];
+export const houseMigrations: readonly HouseMigration[] = [schemas, accounts, storage, realtime, schemaWatch, processes, jobTables, importTables, collectionMaker, keptReplies, messageTables, attemptCounters, factorTables, oauthTables, keyTables, refreshAtOnce, customProviderTable, lanes, ownJobs, queueTerms, requests, net, webhookTables, watches, announcements, scheduleTables, scheduleFunctions, vault, exportTables, exportFunctions, figures, roomFigures, refreshTogether, readOnlyViews];
