@@ -1,10 +1,16 @@
 import { readdirSync } from 'node:fs';
 
-const rooms = ['apps', 'libs'].flatMap((floor) =>
-  readdirSync(floor).map((name) => ({ name, dir: `${floor}/${name}` })),
-);
 /** These start no servers and know no Nest. */
 const pure = new Set(['domain', 'config', 'outward', 'cli', 'console', 'tools']);
+const rooms = [...['apps', 'libs'].flatMap((floor) => readdirSync(floor).map((name) => ({ name, folders: [`${floor}/${name}`] }))), { name: 'tools', folders: ['tools'] }];
+
+/**
+ * A room that is asked for by `--selectProjects` is a project. A whole run knows the three kinds alone: Jest keeps what it
+ * has read and transformed for each project by itself, and would do all of it for a library in each room that uses it.
+ */
+const isWhole = !process.argv.some((word) => word.startsWith('--selectProjects'));
+const kindOf = ({ name }) => (pure.has(name) ? 'pure' : name === 'e2e' ? 'e2e' : 'served');
+const kinds = ['e2e', 'served', 'pure'].map((kind) => ({ name: kind, folders: rooms.filter((room) => kindOf(room) === kind).flatMap(({ folders }) => folders) }));
 
 const swc = (tsx) => [
   '@swc/jest',
@@ -30,20 +36,21 @@ const withServers = (name) => ({
   ...(name === 'e2e' ? { setupFilesAfterEnv: ['<rootDir>/tools/jest/patience.mjs'] } : {}),
 });
 
-const project = ({ name, dir }) => ({
+const project = ({ name, folders }) => ({
   displayName: name,
   rootDir: '.',
-  roots: [`<rootDir>/${dir}`],
+  roots: folders.map((folder) => `<rootDir>/${folder}`),
   testMatch: ['**/*.spec.ts'],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts', '.tsx'],
   transform: { '^.+\\.ts$': swc(false), '^.+\\.tsx$': swc(true) },
   transformIgnorePatterns: ['/node_modules/(?!@mainstay/)', '/libs/.*/node_modules/'],
-  ...(pure.has(name) ? {} : withServers(name)),
+  ...(name === 'pure' || pure.has(name) ? {} : withServers(name)),
 });
 
 export default {
   testTimeout: 30_000,
   maxWorkers: 2,
-  projects: [...rooms, { name: 'tools', dir: 'tools' }].map(project),
+  testSequencer: '<rootDir>/tools/jest/longest-first.mjs',
+  projects: (isWhole ? kinds : rooms).map(project),
 };
