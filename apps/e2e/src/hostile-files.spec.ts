@@ -31,7 +31,8 @@ describe('a hostile or broken file', () => {
     await runSql(stack.dbUrl, 'create table public.things (id integer primary key, name text, n integer); create table public.slow (like public.things); grant all on public.things, public.slow to service_role');
     // What is loaded at the first import is no growth.
     for (let i = 0; i < 3; i += 1) await send(`id,name\n${Array.from({ length: 5000 }, (_, row) => `${i * 5000 + row + 1e6},warm`).join('\n')}\nx,y\n`);
-    const row = (i: number): string => `${i},${'x'.repeat(2400)}\n`;
+    // Each earns more time than a busy machine can lose until the next.
+    const row = (i: number): string => `${i},${'x'.repeat(8000)}\n`;
     uploads = Promise.all([
       dribble(['id,name\n', ...Array.from({ length: 21 }, (_, i) => row(i))], 1500),
       dribble(['id,name\n1,a\n', row(2)], 60_000),

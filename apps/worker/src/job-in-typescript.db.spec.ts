@@ -34,7 +34,7 @@ describe('a job in TypeScript, as docs/own-jobs.md tells it', () => {
   it('compiles, and is done', async () => {
     expect(steps).toHaveLength(4);
     for (const { file, above, code } of steps) put(join(workspace.directory, file), above, code);
-    run('node_modules/.bin/tsc', '-p', 'apps/worker');
+    run('node_modules/.bin/tsc', '-p', 'apps/worker', '--checkers', '1');
     await test.admin.rows('create table public.greetings (name text); grant insert on public.greetings to service_role');
     const id = ask('Ada');
     worker = startWorker();
