@@ -1,4 +1,4 @@
-import { bundleSize, nextWindow, widest } from './fair-window.ts';
+import { bundleSize, nextWindow, restedWindow, widest } from './fair-window.ts';
 
 /** Works through a full window again and again at a steady rate: an id waits as long as those before it take. */
 function settle(jobsPerSecond: number, narrowest: number): number {
@@ -26,6 +26,11 @@ describe('the window', () => {
     let size = widest;
     for (let i = 0; i < 40; i += 1) size = nextWindow(size, 2000, 4);
     expect(size).toBe(4);
+  });
+
+  it('is narrow again after a rest: what comes next may be slow', () => {
+    expect(restedWindow(widest, 5000, 4)).toBe(4);
+    expect(restedWindow(widest, 300, 4)).toBe(widest);
   });
 });
 

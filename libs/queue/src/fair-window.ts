@@ -5,6 +5,7 @@ const mostBundled = 16;
 
 const quickMs = 250;
 const slowMs = 500;
+const restedMs = 1000;
 
 /**
  * How many unclaimed ids of a queue Bull may hold after one was claimed that had lain there for `waitedMs`.
@@ -18,6 +19,14 @@ export function nextWindow(size: number, waitedMs: number, narrowest: number): n
   if (waitedMs < quickMs) return Math.min(size + 1, Math.max(widest, narrowest));
   if (waitedMs > slowMs) return Math.max(Math.floor(size - size / 8), narrowest);
   return size;
+}
+
+/**
+ * How many a queue's window is after no id of it was claimed for so long. It was opened by jobs that are over, and what comes next may take
+ * minutes where those took a millisecond: five hundred of that would be in Bull before the first had been seen to wait.
+ */
+export function restedWindow(size: number, restMs: number, narrowest: number): number {
+  return restMs > restedMs ? narrowest : size;
 }
 
 /**

@@ -2,7 +2,7 @@ import type { QueueName } from '@mainstay/domain';
 import { backlogs, promoteDue, sayAsleep, takeTurn, type Backlog, type Database } from '@mainstay/persistence';
 import type { BullQueues } from './bull-queues.ts';
 import { Drowsiness } from './drowsiness.ts';
-import { bundleSize, nextWindow } from './fair-window.ts';
+import { bundleSize, nextWindow, restedWindow } from './fair-window.ts';
 import type { Log } from './log.ts';
 import { WakefulLoop } from './wakeful-loop.ts';
 
@@ -18,6 +18,7 @@ const heldPollMs = 50;
 interface Carrier {
   readonly narrowest: number;
   window: number;
+  claimedAt: number;
   /** The queue from which it was filled last; another one comes first the next time. */
   lastQueue: string;
   /** Jobs wait in the outbox because the window is full; so many were claimed since. */
@@ -27,7 +28,7 @@ interface Carrier {
 /** Never less than fills every slot once: so another owner's first job waits for one round of slow jobs at most. */
 function makeCarrier(concurrency: number): Carrier {
   const narrowest = Math.max(4, concurrency);
-  return { narrowest, window: narrowest, lastQueue: '', claimedWhileFull: null };
+  return { narrowest, window: narrowest, claimedAt: performance.now(), lastQueue: '', claimedWhileFull: null };
 }
 
 /**
@@ -73,6 +74,7 @@ export class Relay {
   claimed(name: QueueName, waitedMs: number): void {
     const carrier = this.carriers.get(name)!;
     carrier.window = nextWindow(carrier.window, waitedMs, carrier.narrowest);
+    carrier.claimedAt = performance.now();
     if (carrier.claimedWhileFull === null) return;
     carrier.claimedWhileFull += 1;
     // A turn costs the same for one job as for a hundred: let a fifth of the window run out first.
@@ -95,6 +97,7 @@ export class Relay {
       carrier.claimedWhileFull = null;
       const lanes = waiting.get(name);
       if (lanes === undefined) continue;
+      carrier.window = restedWindow(carrier.window, performance.now() - carrier.claimedAt, carrier.narrowest);
       const room = carrier.window - lanes[0]!.unclaimed;
       const rows = await this.fill(carrier, lanes, room);
       taken += rows;
