@@ -42,6 +42,6 @@ describe('jobs under fire', () => {
     expect(burnt).toMatchObject({ lost: 0, doubled: 0, unasked: 0, stuck: 0, calls: { lost: 0, altered: 0, unasked: 0, disordered: 0, unrecorded: 0, dead: 0 } });
     expect(burnt.asked).toBeGreaterThanOrEqual(84);
     expect(burnt.calls.asked).toBeGreaterThanOrEqual(36);
-    expect(Object.values(burnt.faults).every((times) => times === 1)).toBe(true);
+    expect(Object.values(burnt.faults).every((times) => times >= 1)).toBe(true);
   }, 180_000);
 });

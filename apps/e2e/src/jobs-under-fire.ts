@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connectAsUser, type Database } from '@mainstay/testing';
 import { burn, houseUrl, mishaps, SecondWorker, type Burning, type Mishap } from './mishaps.ts';
-import { FireReceiver, untilTaken, type BurntCalls } from './outward-under-fire.ts';
+import { FireReceiver, takeBack, untilTaken, type BurntCalls } from './outward-under-fire.ts';
 import { runSql } from './sql.ts';
 import type { Stack } from './stack.ts';
 import { untilReady } from './under-fire.ts';
@@ -39,24 +40,27 @@ export interface BurntJobs {
  */
 export async function jobsUnderFire(stack: Stack, fire: JobFire): Promise<BurntJobs> {
   await makeWorld(stack);
-  const receiver = await FireReceiver.start(stack, fire.random);
+  // Kept open, as an application keeps its own: it is severed with the rest.
+  const asker = connectAsUser(stack.dbUrl);
+  const receiver = await FireReceiver.start(stack, asker, fire.random);
   const second = await SecondWorker.start(stack, fire.settings);
   const began = performance.now();
   const faults = Object.fromEntries(mishaps.map((mishap) => [mishap, 0])) as Record<Mishap, number>;
   let lastFault = began;
+  let isAsking = true;
   try {
-    const burning = burn(stack, second, fire, (mishap) => {
+    const burning = burn(stack, second, fire, () => isAsking, (mishap) => {
       faults[mishap] += 1;
       lastFault = performance.now();
     });
-    await Promise.all([
+    const asking = Promise.all([
       spread(fire, shares.functionsByHttp, 4, (n) => askOnce(stack, `fire-${n}`, { function: 'public.fire_mark', arguments: { n }, max_attempts: 50 })),
-      spread(fire, shares.functionsInSql / 2, 1, (n) => askPair(stack, inSqlFrom + 2 * n)),
+      spread(fire, shares.functionsInSql / 2, 4, (n) => askPair(asker, inSqlFrom + 2 * n)),
       spread(fire, shares.callsByHttp, 1, (n) => askOnce(stack, `fire-call-${n}`, receiver.callByHttp(n))),
       spread(fire, shares.callsInSql, 1, (n) => receiver.callInSql(n)),
       spread(fire, shares.changes, 2, (n) => receiver.change(n)),
-      burning,
-    ]);
+    ]).finally(() => (isAsking = false));
+    await Promise.all([asking, burning]);
     await untilReady(stack);
     const stuck = await untilOver(stack, fire, lastFault);
     const ended = performance.now();
@@ -64,6 +68,7 @@ export async function jobsUnderFire(stack: Stack, fire: JobFire): Promise<BurntJ
   } finally {
     await second.stop();
     receiver.stop();
+    await asker.close();
   }
 }
 
@@ -130,9 +135,9 @@ async function askOnce(stack: Stack, key: string, job: object): Promise<void> {
 }
 
 /** Two, the second after the first; every fifth transaction rolls back. A lost answer is looked up before it is sent again. */
-async function askPair(stack: Stack, n: number): Promise<void> {
-  if (n % 5 === 0) await runSql(stack.dbUrl, `begin; select public.fire_pair(${n + 1_000_000}); rollback`).catch(() => {});
-  await untilTaken(stack, `select public.fire_pair(${n}) where not exists (select from public.fire_asked where n = ${n})`);
+async function askPair(asker: Database, n: number): Promise<void> {
+  if (n % 5 === 0) await takeBack(asker, `perform public.fire_pair(${n + 1_000_000})`);
+  await untilTaken(asker, `select public.fire_pair(${n}) where not exists (select from public.fire_asked where n = ${n})`);
 }
 
 /** Waits until nothing is open, for a minute after the last mishap and a margin; says how much still is. */

@@ -13,6 +13,7 @@ export const mishaps = ['worker killed', 'second worker killed', 'worker halted'
 export type Mishap = (typeof mishaps)[number];
 
 export interface Burning {
+  /** How many at least: they go on for as long as something is being asked for. */
   readonly faults: number;
   /** The shortest and the longest pause between two mishaps. */
   readonly pauseMs: readonly [number, number];
@@ -23,9 +24,9 @@ export interface Burning {
 }
 
 /** Lets one mishap after another happen, each kind as often as the others. */
-export async function burn(stack: Stack, second: SecondWorker, { faults, pauseMs: [least, most], haltMs, random, tell }: Burning, onFault: (mishap: Mishap) => void): Promise<void> {
+export async function burn(stack: Stack, second: SecondWorker, { faults, pauseMs: [least, most], haltMs, random, tell }: Burning, isAsking: () => boolean, onFault: (mishap: Mishap) => void): Promise<void> {
   let turn: Mishap[] = [];
-  for (let fault = 1; fault <= faults; fault += 1) {
+  for (let fault = 1; fault <= faults || isAsking(); fault += 1) {
     await sleep(least + random() * (most - least));
     if (turn.length === 0) turn = mishaps.map((value) => ({ value, place: random() })).sort((a, b) => a.place - b.place).map(({ value }) => value);
     const mishap = turn.pop()!;
@@ -43,7 +44,7 @@ async function happen(mishap: Mishap, stack: Stack, second: SecondWorker, haltMs
   if (mishap === 'second worker killed') second.kill();
   if (mishap === 'queue flushed') await flushQueue(stack).catch(() => {});
   if (mishap === 'sessions severed') {
-    await runSql(stack.dbUrl, `select pg_terminate_backend(pid) from pg_stat_activity where usename in ('mainstay_worker', 'mainstay_commands', 'mainstay_api')`).catch(() => {});
+    await runSql(stack.dbUrl, `select pg_terminate_backend(pid) from pg_stat_activity where usename in ('mainstay_worker', 'mainstay_commands', 'mainstay_api', 'postgres') and pid <> pg_backend_pid()`).catch(() => {});
   }
   if (mishap === 'worker halted') {
     await signal(stack, 'worker', 'SIGSTOP');

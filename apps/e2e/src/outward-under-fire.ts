@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Receiver, type Received } from '@mainstay/testing';
+import { Receiver, type Database, type Received } from '@mainstay/testing';
 import { houseUrl } from './mishaps.ts';
 import { runSql } from './sql.ts';
 import type { Stack } from './stack.ts';
@@ -45,6 +45,7 @@ export class FireReceiver {
 
   private constructor(
     private readonly stack: Stack,
+    private readonly asker: Database,
     private readonly receiver: Receiver,
     private readonly random: () => number,
   ) {
@@ -57,7 +58,8 @@ export class FireReceiver {
     };
   }
 
-  static async start(stack: Stack, random: () => number): Promise<FireReceiver> {
+  /** @param asker as which calls are asked for and rows are changed */
+  static async start(stack: Stack, asker: Database, random: () => number): Promise<FireReceiver> {
     const receiver = await Receiver.start();
     await runSql(stack.dbUrl, `
       drop table if exists public.fire_rows, public.fire_called cascade;
@@ -74,7 +76,7 @@ export class FireReceiver {
     const body = JSON.stringify({ url: receiver.url, events: [{ table: 'fire_rows', operations: ['update'] }] });
     const answer = await fetch(`${stack.url}/webhooks/v1/endpoints`, { method: 'POST', headers: { apikey: stack.secretKey, 'content-type': 'application/json' }, body });
     if (answer.status !== 201) throw new Error(`the endpoint was refused: ${await answer.text()}`);
-    return new FireReceiver(stack, receiver, random);
+    return new FireReceiver(stack, asker, receiver, random);
   }
 
   /** The body of `POST /jobs/v1` for the nth call. */
@@ -86,15 +88,15 @@ export class FireReceiver {
   /** Asks for the nth call in SQL; every fifth transaction rolls back. A lost answer is looked up before it is asked again. */
   async callInSql(n: number): Promise<void> {
     const number = inSqlFrom + n;
-    if (n % 5 === 0) await runSql(this.stack.dbUrl, `begin; select public.fire_call(${-number}); rollback`).catch(() => {});
-    await untilTaken(this.stack, `select public.fire_call(${number}) where not exists (select from public.fire_called where n = ${number})`);
+    if (n % 5 === 0) await takeBack(this.asker, `perform public.fire_call(${-number})`);
+    await untilTaken(this.asker, `select public.fire_call(${number}) where not exists (select from public.fire_called where n = ${number})`);
   }
 
   /** Changes a row; every fifth transaction rolls back. Whether one committed whose answer was lost, the row tells. */
   async change(n: number): Promise<void> {
     const which = `where id = ${1 + (n % rows)}`;
-    if (n % 5 === 0) await runSql(this.stack.dbUrl, `begin; update public.fire_rows set version = -1 - version ${which}; rollback`).catch(() => {});
-    await untilTaken(this.stack, `update public.fire_rows set version = version + 1 ${which}`);
+    if (n % 5 === 0) await takeBack(this.asker, `update public.fire_rows set version = -1 - version ${which}`);
+    await untilTaken(this.asker, `update public.fire_rows set version = version + 1 ${which}`);
   }
 
   async count(): Promise<BurntCalls> {
@@ -154,6 +156,11 @@ const callNamed = (n: number): string => `call ${n}`;
 const changeNamed = (id: number, version: number): string => `row ${id}, version ${version}`;
 
 /** Runs a statement until its answer has come. */
-export async function untilTaken(stack: Stack, statement: string): Promise<void> {
-  while (!(await runSql(stack.dbUrl, statement).then(() => true, () => false))) await sleep(200);
+export async function untilTaken(asker: Database, statement: string): Promise<void> {
+  while (!(await asker.rows(statement).then(() => true, () => false))) await sleep(200);
+}
+
+/** Runs a statement of PL/pgSQL in a transaction that then rolls back. */
+export async function takeBack(asker: Database, statement: string): Promise<void> {
+  await asker.rows(`do $$ begin ${statement}; raise exception 'taken back'; end $$`).catch(() => {});
 }
