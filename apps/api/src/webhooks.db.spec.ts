@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { AuthModule, makeSecrets } from '@mainstay/auth';
 import { WebhooksService } from '@mainstay/automation';
 import { readSettings } from '@mainstay/config';
@@ -142,6 +143,38 @@ describe('deliveries', () => {
 
   it('a path with NUL is refused', async () => {
     expect(await ask('service', 'GET', 'deliveries?event=a%00b')).toMatchObject({ status: 400, body: { code: 'text_not_storable' } });
+  });
+});
+
+describe('docs/webhooks.md', () => {
+  const page = readFileSync(new URL('../../../docs/webhooks.md', import.meta.url), 'utf8');
+
+  it('its first command makes an endpoint, and shows the secret once', async () => {
+    const [, command] = /^```sh\n(.*?)^```$/ms.exec(page)!;
+    const [, body] = /-d '(.*)'/.exec(command!)!;
+    expect(command).toContain('curl -X POST "$API/webhooks/v1/endpoints"');
+    await test.admin.rows('alter table public.orders add column if not exists total numeric');
+    const { status, body: made } = await ask('service', 'POST', 'endpoints', JSON.parse(body!), /Idempotency-Key: (\S+)'/.exec(command!)![1]);
+    expect([status, made]).toEqual([201, expect.objectContaining({ id: expect.any(String), secret: expect.stringMatching(/^whsec_/) })]);
+    expect((await ask('service', 'GET', `endpoints/${(made as { id: string }).id}`)).body).not.toHaveProperty('secret');
+  });
+
+  it('what it says is sent is what an insert and an update write down', async () => {
+    const told = JSON.parse(/^```json\n(.*?)^```$/ms.exec(page)![1]!) as { type: string; data: { record: object } };
+    await test.admin.rows('alter table public.orders add column if not exists total numeric');
+    await ask('service', 'POST', 'endpoints', { url: 'https://shop.example.com/hook', events: [{ table: 'orders', operations: ['update'] }] });
+    await test.admin.rows(`insert into public.orders (id, status, total) values (7, 'new', 12.50)`);
+    await test.admin.rows(`update public.orders set status = 'paid' where id = 7`);
+    const [event] = await test.admin.rows<{ type: string; text: string }>('select e.type, e::text as text from mainstay_internal.events e');
+    expect(event!.type).toBe(told.type);
+    for (const name of Object.keys(told.data.record)) expect(event!.text).toContain(name);
+    await test.admin.rows('delete from public.orders');
+  });
+
+  it('each path that it names is there', async () => {
+    const paths = [...page.matchAll(/`(GET|POST|PATCH|DELETE) (\/webhooks\/v1\/[\w/:-]+|…\/[\w/:-]+)`/g)].map(([, method, path]) => [method!, path!.replace('…', 'endpoints').replace('/webhooks/v1/', '').replaceAll(':id', randomUUID())] as const);
+    expect(paths.length).toBeGreaterThan(10);
+    for (const [method, path] of paths) expect([method, path, (await ask('service', method as 'GET', path, {})).body]).not.toEqual([method, path, expect.objectContaining({ code: 'not_found' })]);
   });
 });
 

@@ -285,6 +285,16 @@ describe('slots', () => {
   });
 });
 
+it('a schedule of mainstay.export makes a file at each slot, as whoever made it', async () => {
+  await asPostgres(`insert into public.marks (mark) values ('exported by the clock'); grant select on public.marks to service_role`);
+  await admin.transaction({ role: 'service_role', settings: { 'request.jwt.claims': '{"role":"service_role"}' } }, (tx) =>
+    tx.rows(`select mainstay.schedule('files', '1 second', 'mainstay.export', '{"collection": "marks", "query": "select=mark&mark=eq.exported%20by%20the%20clock", "format": "csv"}')`));
+  const made = await until<{ id: string; owner: string; rows: string; state: string }>(`select id, owner, rows_written::text as rows, state from mainstay_internal.exports where state = 'done' order by id`, (found) => found.length >= 2);
+  await asPostgres(`select mainstay.unschedule('files')`);
+  expect(made.slice(0, 2)).toEqual([expect.objectContaining({ owner: 'service_role', rows: '1' }), expect.objectContaining({ owner: 'service_role', rows: '1' })]);
+  expect(await rows(`select distinct state from mainstay.schedule_runs where schedule = 'files' and state in ('failed', 'dead')`)).toEqual([]);
+});
+
 describe('a worker that is killed while it runs a command', () => {
   beforeAll(empty);
   afterAll(empty);
