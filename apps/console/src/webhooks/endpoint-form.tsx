@@ -39,6 +39,7 @@ export function EndpointForm({ draft, change, collections, action, yes, cancelTo
         <Section title="Where to" id="where-to">
           <TextField label="Address" hint="An https address of your server. Inner addresses are not called, and no redirect is followed." value={draft.url} change={(url) => change({ ...draft, url })} type="url" placeholder="https://example.com/webhooks" required />
           <TextField label="Name" hint="For you, such as “the shop’s mailer”. It may stay empty." value={draft.description} change={(description) => change({ ...draft, description })} maxLength={200} />
+          <TextField label="Most deliveries a second" hint="Your server is told no faster than this. Empty is without a limit." value={draft.rate} change={(rate) => change({ ...draft, rate })} maxLength={6} />
         </Section>
       </form>
       <Section title="Rows that change" id="rows">
