@@ -24,7 +24,9 @@ export class EvenTime {
       return await work();
     } finally {
       const took = performance.now() - started;
-      await sleep(Math.ceil(Math.max(took, this.usual()) / this.step) * this.step - took);
+      const end = started + Math.ceil(Math.max(took, this.usual()) / this.step) * this.step;
+      // A timer may ring a millisecond before its time.
+      for (let left = end - performance.now(); left > 0; left = end - performance.now()) await sleep(Math.ceil(left));
       this.recent.push(took);
       if (this.recent.length > remembered) this.recent.shift();
     }
