@@ -13,7 +13,7 @@ import { startBenchStack, type BenchStack, type Section, type StackTerms } from 
 import { benchWebhooks, webhooksEnvironment } from './webhooks.ts';
 
 const benches: Readonly<Record<string, (stack: BenchStack) => Promise<Section>>> = { memory: benchMemory, rest: benchRest, imports: benchImports, exports: benchExports, jobs: benchJobs, 'sign-in': benchSignIn, webhooks: benchWebhooks };
-const terms: Readonly<Record<string, StackTerms>> = { jobs: { isSpread: true }, webhooks: { environment: webhooksEnvironment, isSpread: true } };
+const terms: Readonly<Record<string, StackTerms>> = { exports: { isSpread: true }, jobs: { isSpread: true }, webhooks: { environment: webhooksEnvironment, isSpread: true } };
 const page: MeasuredPage = {
   file: join(import.meta.dirname, '../../docs/benchmarks.md'),
   head: '# Benchmarks\n\nWritten by `npm run bench`. Ratios within one table come from one run on one machine and can be compared; absolute figures say little about yours.\n',
