@@ -1,7 +1,7 @@
 import { nextRuns } from './next-runs.ts';
 import { CronRefusal } from './parse-cron.ts';
+import { refuseLists } from './refuse-lists.ts';
 import { scheduleFault } from './schedule-faults.ts';
-import { refuseLists } from './schedules.service.ts';
 
 /** When a schedule would run, as it stands in a query. */
 export interface PreviewQuery {

@@ -6,6 +6,7 @@ import {
 } from '@mainstay/persistence';
 import { makeClockwork, nextRun } from './next-runs.ts';
 import { CronRefusal, parseCron } from './parse-cron.ts';
+import { refuseLists } from './refuse-lists.ts';
 import { scheduleFault } from './schedule-faults.ts';
 
 /** The filters of a list as they stand in a query. */
@@ -227,11 +228,6 @@ function parseFilters(query: ScheduleQuery): ScheduleFilters {
   if (query.before !== undefined && !isUuid(query.before)) throw scheduleFault('schedule_filter_not_valid', { message: `"before" must be the id of a schedule, not "${query.before}"` });
   const { name, kind, origin, state, before } = query;
   return Object.fromEntries(Object.entries({ name, kind, origin, state, before, limit: parseLimit(query.limit) }).filter(([, value]) => value !== undefined)) as unknown as ScheduleFilters;
-}
-
-/** A filter that is given twice comes as a list. @throws Fault `schedule_filter_not_valid` */
-export function refuseLists(query: object): void {
-  for (const [name, value] of Object.entries(query)) if (typeof value !== 'string') throw scheduleFault('schedule_filter_not_valid', { message: `"${name}" is given twice` });
 }
 
 function parseLimit(text: string | undefined): number {
