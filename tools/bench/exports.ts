@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { watchMemory, type WatchedMemory } from './resident-memory.ts';
 import type { BenchStack, Section } from './stack.ts';
 import { tokenFor } from './token.ts';
 
@@ -66,7 +66,7 @@ async function measure(stack: BenchStack, way: Way): Promise<string[]> {
   const copy = middle(copies);
   const whole = middle(exports.map(({ ms }) => ms));
   return [
-    way.name, (copy / 1000).toFixed(2), (whole / 1000).toFixed(2), (exports[0]!.bytes / 1e6).toFixed(0), Math.round(rowCount / (whole / 1000)).toLocaleString('en'), memory().toFixed(0),
+    way.name, (copy / 1000).toFixed(2), (whole / 1000).toFixed(2), (exports[0]!.bytes / 1e6).toFixed(0), Math.round(rowCount / (whole / 1000)).toLocaleString('en'), mostOf(memory()).toFixed(0),
     (copy / whole).toFixed(2), way.aim === null ? '' : `≥ ${way.aim}`,
   ];
 }
@@ -112,18 +112,8 @@ async function drain(answer: Response): Promise<number> {
   return bytes;
 }
 
-/** Looks at a process every 50 ms; gives the function that ends it and says the most that was seen, in MiB. */
-function watchMemory(pid: number): () => number {
-  let most = 0;
-  const timer = setInterval(() => {
-    // A process that is gone has said its last figure; what ended it is told elsewhere.
-    if (!existsSync(`/proc/${pid}/status`)) return;
-    most = Math.max(most, Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
-  }, 50);
-  return () => {
-    clearInterval(timer);
-    return most;
-  };
+function mostOf({ mostInFirstHalf, mostInSecondHalf }: WatchedMemory): number {
+  return Math.max(mostInFirstHalf, mostInSecondHalf);
 }
 
 function callerHeaders(stack: BenchStack): Record<string, string> {

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { residentMiB } from './resident-memory.ts';
 import type { BenchStack, Section } from './stack.ts';
 
 /** Resident memory of api and worker when nobody asks for anything. */
 export async function benchMemory({ pids }: BenchStack, settleSeconds = 20): Promise<Section> {
   await sleep(settleSeconds * 1000);
-  const [api, worker] = [residentMiB(pids.api), residentMiB(pids.worker)];
+  const [api, worker] = [residentMiB(pids.api)!, residentMiB(pids.worker)!];
   return {
     title: 'Memory at rest',
     about: `Resident memory ${settleSeconds} s after the start, before the first request. The aim is 350 MB for both together.`,
@@ -16,8 +16,4 @@ export async function benchMemory({ pids }: BenchStack, settleSeconds = 20): Pro
       ['both', (api + worker).toFixed(0)],
     ],
   };
-}
-
-function residentMiB(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
 }

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchStack, Section } from '../bench/stack.ts';
-import { describeMemory, watchMemory } from './memory-watch.ts';
+import { describeMemory, watchMemory } from '../bench/resident-memory.ts';
 
 const writtenAtOnce = 100_000;
 const everyMs = 500;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchStack, Section } from '../bench/stack.ts';
-import { describeMemory, watchMemory } from './memory-watch.ts';
+import { describeMemory, watchMemory } from '../bench/resident-memory.ts';
 
 const formats = ['csv', 'ndjson', 'parquet', 'xlsx'] as const;
 type Format = (typeof formats)[number];

@@ -1,5 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 
+/** Resident memory of a process now; null of one that is gone. */
+export function residentMiB(pid: number): number | null {
+  if (!existsSync(`/proc/${pid}/status`)) return null;
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+}
+
 /** Resident memory of a process over a time, in MiB. Flat is what needs no more in the second half than in the first. */
 export interface WatchedMemory {
   readonly atFirst: number;
@@ -7,15 +13,16 @@ export interface WatchedMemory {
   readonly mostInSecondHalf: number;
 }
 
-/** Looks at a process five times a second; gives the function that ends it and says what was seen. */
+/** Looks at a process ten times a second; gives the function that ends it and says what was seen. */
 export function watchMemory(pid: number): () => WatchedMemory {
   const seen: number[] = [];
   const look = (): void => {
     // A process that is gone has said its last figure; what ended it is told elsewhere.
-    if (existsSync(`/proc/${pid}/status`)) seen.push(Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+    const mib = residentMiB(pid);
+    if (mib !== null) seen.push(mib);
   };
   look();
-  const timer = setInterval(look, 200);
+  const timer = setInterval(look, 100);
   return () => {
     clearInterval(timer);
     look();
