@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { makeTestDatabase, type TestDatabase } from '@mainstay/testing';
 import { Accounts } from './accounts.ts';
 import { ConnectionLost, isDatabaseError } from './database-faults.ts';
@@ -33,6 +34,15 @@ async function lineage(length: number): Promise<{ sessionId: string; userId: str
 }
 
 const page = (number: number) => accounts.page({ filter: '', sort: { field: 'created_at', isAscending: false }, page: number, perPage: 1 });
+
+it.each([0, 1, 2, 3, 4])('closing does not wait without end for a connection that has been opening for %i ms', async (ms) => {
+  const closing = await Accounts.open(database.settings);
+  await closing.find(randomUUID());
+  const asked = Promise.allSettled([1, 2].map(() => closing.find(randomUUID())));
+  await pause(ms);
+  await closing.close();
+  await asked;
+});
 
 describe('an account', () => {
   it('is written with its metadata in one insert, and read back as triggers left it', async () => {

@@ -8,9 +8,11 @@ type PoolDriver = ReturnType<Dialect['createDriver']>;
 type Execute = PostgreSqlConnection['execute'];
 
 /**
- * The ORM's driver, made to keep two promises of the house.
+ * The ORM's driver, made to keep three promises of the house.
  * - Values are bound. MikroORM 7 writes them into the text of a statement, escaped, and sends it by the simple protocol,
  *   which would run a second statement too; here they travel apart from the text, and a second statement is an error.
+ * - It ends when it is told to. Kysely 0.29 forgets its pool at once, and a connection that is being opened meanwhile is handed
+ *   to nobody and never given back: the pool would wait for it without end, and with it the process.
  * - A broken connection is given back. Where BEGIN or ROLLBACK fails, Kysely 0.29 never returns the connection, and after
  *   a few restarts of PostgreSQL the pool has none left to hand out.
  */
@@ -60,7 +62,19 @@ function asParameter(value: unknown): unknown {
 function givingBack(driver: PoolDriver): PoolDriver {
   const begin = driver.beginTransaction.bind(driver);
   const rollback = driver.rollbackTransaction.bind(driver);
+  const acquire = driver.acquireConnection.bind(driver);
+  const destroy = driver.destroy.bind(driver);
+  const acquiring = new Set<Promise<unknown>>();
   return Object.assign(driver, {
+    acquireConnection: (...args: Parameters<PoolDriver['acquireConnection']>) => {
+      const acquired = acquire(...args);
+      acquiring.add(acquired);
+      return acquired.finally(() => acquiring.delete(acquired));
+    },
+    destroy: async (...args: Parameters<PoolDriver['destroy']>) => {
+      await Promise.allSettled(acquiring);
+      await destroy(...args);
+    },
     beginTransaction: async (...args: Parameters<PoolDriver['beginTransaction']>) => {
       try {
         await begin(...args);
