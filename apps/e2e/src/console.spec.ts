@@ -115,6 +115,8 @@ describe('the console', () => {
       await heading('flights_2001').waitFor();
       await page.getByRole('link', { name: 'Import rows' }).click();
       await choose({ name: 'more.csv.gz', mimeType: 'application/gzip', buffer: gzipSync('CARRIER;Line;flight date;delay\nUA;1;2002-02-02;1000\nUA;9999;2002-02-03;1001\n') });
+      // The page asks for the collections, and may not have them yet.
+      await page.getByLabel('Field for flight date').waitFor();
       expect(await page.getByLabel('Collection', { exact: true }).inputValue()).toBe('public.flights_2001');
       expect(await page.getByLabel('Field for flight date').inputValue()).toBe('flight_date');
       await page.getByLabel('Replace').check();
